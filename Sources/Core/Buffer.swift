@@ -62,6 +62,20 @@ public struct Buffer {
         count += filled
     }
 
+    /// A second handle on the first `limit` bytes of the room, empty. What is appended to it becomes
+    /// part of this buffer through `advance(by:)`.
+    @inline(__always)
+    public func room(upTo limit: Int) -> Buffer {
+        unsafe Buffer(base: base + count, capacity: min(limit, available))
+    }
+
+    /// Counts the next `filled` bytes of the room as filled.
+    @inline(__always)
+    public mutating func advance(by filled: Int) {
+        precondition(filled >= 0 && filled <= available)
+        count += filled
+    }
+
     /// Forgets all bytes.
     @inline(__always)
     public mutating func removeAll() { count = 0 }

@@ -63,6 +63,15 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     /// Number of slots that were ever used: all live handles have a smaller slot.
     public var slotsInUse: Int { touched }
 
+    /// The handle that the next `insert` will return; nil when the slab is full.
+    public var nextHandle: SlabHandle? {
+        guard count < capacity else { return nil }
+        guard freeCount > 0 else { return SlabHandle(slot: UInt32(touched), generation: 1) }
+        let slot = unsafe freeSlots[freeCount - 1]
+        let generation = unsafe (generations[Int(slot)] &+ 1) & Self.generationMask
+        return SlabHandle(slot: slot, generation: generation)
+    }
+
     /// Moves `element` in.
     ///
     /// - Precondition: the slab is not full.

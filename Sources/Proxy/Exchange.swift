@@ -1,0 +1,77 @@
+import Core
+import HTTP
+import Telemetry
+public import Upstream
+
+/// One request and its response.
+///
+/// HTTP/1 has one at a time on a connection; the session resets and reuses it.
+struct Exchange {
+    /// What is still to come of the request's body.
+    enum RequestBody {
+        case finished
+        case length(remaining: UInt64)
+        case chunked(ChunkedDecoder)
+    }
+
+    /// Where the response stands.
+    enum Response {
+        case awaitingHead
+        case length(remaining: UInt64)
+        case chunked(ChunkedDecoder)
+        case untilClose
+        case finished
+    }
+
+    /// The buffer with the client's head, the body bytes that came with it, and behind them the
+    /// lines we generated for the upstream.
+    var head: Buffer?
+    /// Bytes of `head` that came from the client.
+    var received = 0
+    /// Bytes of `head` that belong to this request; the rest is the next request's.
+    var consumed = 0
+    var request = RequestHead()
+    /// The rewritten head (and the body bytes by reference), ready for a gathering send.
+    var outbound = SegmentList()
+    var requestBody = RequestBody.finished
+    var response = Response.awaitingHead
+    /// Bytes of a response head that came in pieces.
+    var responseHead: Buffer?
+    var responseScanned = 0
+
+    var route = 0
+    var upstream = 0
+    var hasUpstream = false
+    var isWaitingForUpstream = false
+    var isReusedConnection = false
+    var attempts = 0
+    var isHeadInFlight = false
+    var isHeadSent = false
+    /// Whether anything of the request's body left its first buffer, which rules out a retry.
+    var hasStreamedBody = false
+    var hasResponseStarted = false
+    /// Whether the whole response reached the client's queue.
+    var isLogged = false
+    var closesDownstream = false
+    var reusesUpstream = false
+    var wantsWebSocket = false
+
+    var status: UInt16 = 0
+    var refusal: RefusalReason?
+    var startedAt = Instant(nanoseconds: 0)
+    var bytesIn: UInt64 = 0
+    var bytesOut: UInt64 = 0
+    var requestNumber: UInt64 = 0
+    /// Body progress of the present window, in bytes.
+    var progress: UInt64 = 0
+
+    var isRequestFinished: Bool {
+        if case .finished = requestBody { return true }
+        return false
+    }
+
+    var isResponseFinished: Bool {
+        if case .finished = response { return true }
+        return false
+    }
+}

@@ -1,0 +1,158 @@
+public import Authorization
+public import Core
+public import HTTP
+public import Identity
+
+/// Where requests with one path prefix go, and what they need.
+public struct Route: Sendable {
+    /// Name in the configuration; appears in log lines.
+    public var name: String
+    /// Host this route is for, normalised; nil for every host of the virtual host.
+    public var host: String?
+    /// Path prefix, matched by whole segments; "/" matches everything.
+    public var prefix: String
+    /// Methods the route serves; empty for all.
+    public var methods: [String]
+    /// Index of the upstream.
+    public var upstream: Int
+    /// What the client's identity has to be.
+    public var requirement: RouteRequirement
+    /// Whether `Upgrade: websocket` is forwarded (security rule S21).
+    public var allowsWebSocket: Bool
+    /// What a path may look like (security rule S22).
+    public var pathPolicy: PathPolicy
+
+    /// The route with the given parts.
+    public init(
+        name: String, host: String? = nil, prefix: String = "/", methods: [String] = [],
+        upstream: Int, requirement: RouteRequirement, allowsWebSocket: Bool = false,
+        pathPolicy: PathPolicy = PathPolicy()
+    ) {
+        self.name = name
+        self.host = host
+        self.prefix = prefix
+        self.methods = methods
+        self.upstream = upstream
+        self.requirement = requirement
+        self.allowsWebSocket = allowsWebSocket
+        self.pathPolicy = pathPolicy
+    }
+}
+
+/// One virtual host as the request path sees it: its names, its routes, its identity headers.
+///
+/// Built once and immutable. Everything a request compares with lies in one block of bytes, so
+/// that a look-up follows no reference count and allocates nothing.
+@safe
+public final class VirtualHost {
+    /// Name in the configuration.
+    public let name: String
+    /// Headers that carry the verified identity.
+    public let identityHeaders: IdentityHeaderSet
+    /// Routes, longest prefix first; a route with a host stands before one without.
+    public let routes: [Route]
+
+    private struct Entry {
+        var host: ByteRange
+        var prefix: ByteRange
+        var methods: ByteRange
+    }
+
+    // Invariant: every range of `names` and `entries` lies within `text`, which is freed in deinit.
+    private let text: ByteView
+    private let storage: UnsafeMutablePointer<UInt8>
+    private let names: [ByteRange]
+    private let entries: [Entry]
+
+    /// The result of a look-up.
+    public enum Match: Equatable {
+        /// Index into `routes`.
+        case route(Int)
+        /// A route has the path, but none of those has the method.
+        case methodNotAllowed
+        /// No route has the path.
+        case none
+    }
+
+    /// A virtual host that answers to `serverNames` (normalised; `*.` in front is a wildcard; an
+    /// empty list answers to every name).
+    public init(
+        name: String, serverNames: [String], identityHeaders: IdentityHeaderSet, routes: [Route]
+    ) {
+        self.name = name
+        self.identityHeaders = identityHeaders
+        let ordered = routes.sorted {
+            ($0.prefix.utf8.count, $0.host == nil ? 0 : 1)
+                > ($1.prefix.utf8.count, $1.host == nil ? 0 : 1)
+        }
+        self.routes = ordered
+        var bytes: [UInt8] = []
+        func add(_ string: String) -> ByteRange {
+            defer { bytes.append(contentsOf: string.utf8) }
+            return ByteRange(start: bytes.count, count: string.utf8.count)
+        }
+        names = serverNames.map { add($0.lowercased()) }
+        entries = ordered.map { route in
+            Entry(
+                host: add((route.host ?? "").lowercased()), prefix: add(route.prefix),
+                methods: add(
+                    route.methods.isEmpty ? "" : " " + route.methods.joined(separator: " ") + " "))
+        }
+        unsafe storage = .allocate(capacity: max(bytes.count, 1))
+        unsafe storage.initialize(from: bytes, count: bytes.count)
+        unsafe text = ByteView(base: storage, count: bytes.count)
+    }
+
+    deinit { unsafe storage.deallocate() }
+
+    /// Whether a request for `host` (normalised, without port) belongs here (security rule S02).
+    public func answers(to host: ByteView) -> Bool {
+        guard !names.isEmpty else { return true }
+        for range in names where HostName.matches(host, pattern: text[range]) { return true }
+        return false
+    }
+
+    /// The route for a request: the longest prefix that has the method.
+    ///
+    /// - Complexity: O(routes of this virtual host).
+    public func route(host: ByteView, path: ByteView, method: ByteView) -> Match {
+        var sawPath = false
+        for index in entries.indices {
+            let entry = entries[index]
+            guard entry.host.isEmpty || HostName.matches(host, pattern: text[entry.host]),
+                Self.path(path, hasPrefix: text[entry.prefix])
+            else { continue }
+            guard entry.methods.isEmpty || Self.list(text[entry.methods], contains: method) else {
+                sawPath = true
+                continue
+            }
+            return .route(index)
+        }
+        return sawPath ? .methodNotAllowed : .none
+    }
+
+    /// Whether `path` lies below `prefix`; "/a" is above "/a" and "/a/b", not "/ab".
+    static func path(_ path: ByteView, hasPrefix prefix: ByteView) -> Bool {
+        guard path.count >= prefix.count, path.prefix(prefix.count).equals(prefix) else {
+            return false
+        }
+        return path.count == prefix.count || prefix.isEmpty
+            || prefix[prefix.count - 1] == UInt8(ascii: "/")
+            || path[prefix.count] == UInt8(ascii: "/")
+    }
+
+    /// Whether the space-separated `list` (spaces at both ends) contains `word`.
+    private static func list(_ list: ByteView, contains word: ByteView) -> Bool {
+        var start = 1
+        while start + word.count < list.count {
+            let end = start + word.count
+            if list[start - 1] == UInt8(ascii: " "), list[end] == UInt8(ascii: " "),
+                list[ByteRange(from: start, to: end)].equals(word)
+            {
+                return true
+            }
+            start += 1
+        }
+        return false
+    }
+}

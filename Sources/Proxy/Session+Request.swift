@@ -1,0 +1,379 @@
+import Authorization
+import Core
+import HTTP
+import Identity
+import TLS
+import Telemetry
+
+// From the first byte of a head to the last byte of the request's body.
+extension Session {
+    /// Reads and parses a head, and starts its exchange.
+    ///
+    /// - Returns: whether the pump should go on at once.
+    mutating func readHead(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
+        if var buffer = pending, buffer.count > scanned {
+            let parsed = parseHead(&buffer, &turn)
+            pending = state == .readingHead && exchange.head == nil ? buffer : nil
+            guard !parsed else { return state == .relaying }
+            guard state == .readingHead else { return state == .draining }
+        }
+        guard pending != nil || takePending(&turn) else { return false }
+        return readPlaintext(&input, &turn)
+    }
+
+    private mutating func takePending(_ turn: inout Turn) -> Bool {
+        pending = turn.environment.heads.take()
+        scanned = 0
+        if pending == nil { close(.outOfBuffers, reset: true, &turn) }
+        return pending != nil
+    }
+
+    /// Decrypts into `pending`; true when there is something new to parse.
+    private mutating func readPlaintext(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
+        guard downstream.prepare(from: turn.environment.chunks), var output = downstream.filling,
+            var buffer = pending
+        else { return false }
+        let room = turn.environment.limits.head.headBytes - buffer.count
+        var window = buffer.room(upTo: max(room, 0))
+        let result = engine.read(into: &window, &input, &output)
+        buffer.advance(by: window.count)
+        downstream.filling = output
+        pending = buffer
+        switch result {
+        case .bytes:
+            if buffer.count == window.count {
+                // First bytes of a head: the idle period is over.
+                exchange.startedAt = turn.now.monotonic
+            }
+            return true
+        case .needInput, .needOutput:
+            if buffer.count == 0 {
+                turn.environment.heads.give(&pending)
+            } else {
+                let head = exchange.startedAt + turn.environment.timeouts.head
+                setDeadline(head, &turn)
+            }
+            return false
+        case .closeNotify:
+            close(buffer.count == 0 ? .clientClosed : .clientAborted, reset: false, &turn)
+            return false
+        case .failed:
+            turn.environment.metrics.increment(.tlsRecordErrors)
+            closeReason = .tlsError
+            startDraining(sendsCloseNotify: false, &turn)
+            return false
+        }
+    }
+
+    /// Tries to parse what is in `buffer`.
+    ///
+    /// - Returns: whether a head was complete, and the session has moved on.
+    private mutating func parseHead(_ buffer: inout Buffer, _ turn: inout Turn) -> Bool {
+        let limits = turn.environment.limits.head
+        do {
+            let parsed = try RequestParser.parse(
+                buffer.filled, from: scanned, limits: limits, into: &turn.fields)
+            switch parsed {
+            case .needMore:
+                scanned = buffer.count
+                guard buffer.count < limits.headBytes else {
+                    turn.environment.heads.give(buffer)
+                    refuse(.headTooLarge, "request head over the limit", &turn)
+                    return true
+                }
+                return false
+            case .complete(let head):
+                beginExchange(head, in: buffer, &turn)
+                return true
+            }
+        } catch {
+            turn.environment.heads.give(buffer)
+            refuse(RefusalReason(status: error.status), error.reason, &turn)
+            return true
+        }
+    }
+
+    /// A complete head has arrived: decides what becomes of it.
+    private mutating func beginExchange(
+        _ head: RequestHead, in buffer: Buffer, _ turn: inout Turn
+    ) {
+        exchange.head = buffer
+        exchange.received = buffer.count
+        exchange.request = head
+        exchange.consumed = head.start + head.headLength
+        turn.requestCounter &+= 1
+        exchange.requestNumber = turn.requestCounter
+        served &+= 1
+        turn.environment.metrics.increment(.requests)
+        scanned = 0
+        do throws(Refusal) {
+            let grant = try authorize(head, buffer, &turn)
+            try prepareForwarding(grant, &turn)
+        } catch {
+            refuse(error.reason, error.detail, &turn)
+            return
+        }
+        state = .choosingUpstream
+        exchange.isWaitingForUpstream = true
+        turn.actions.append(.acquireUpstream(upstream: exchange.upstream, fresh: false))
+    }
+
+    /// Host, path, route, identity: everything that must hold before anything is forwarded.
+    private mutating func authorize(
+        _ head: RequestHead, _ buffer: Buffer, _ turn: inout Turn
+    ) throws(Refusal) -> Grant {
+        let bytes = buffer.filled
+        let limits = turn.environment.limits
+        if case .contentLength(let count) = head.framing {
+            guard limits.bodyBytes == 0 || count <= limits.bodyBytes else {
+                throw Refusal(.bodyTooLarge, "request body over the limit")
+            }
+        }
+        let host = turn.environment.virtualHosts[virtualHost]
+        let authority = bytes[head.form == .absolute ? head.authority : head.host]
+        guard let name = HostName(authority), host.answers(to: authority[name.name]) else {
+            throw Refusal(.misdirected, "host does not belong to the handshake's virtual host")
+        }
+        let path = bytes[head.path]
+        let method = bytes[head.methodRange]
+        switch host.route(host: authority[name.name], path: path, method: method) {
+        case .none: throw Refusal(.noRoute, "no route for this host and path")
+        case .methodNotAllowed: throw Refusal(.methodNotAllowed, "method not allowed here")
+        case .route(let index): exchange.route = index
+        }
+        let route = host.routes[exchange.route]
+        do {
+            try route.pathPolicy.check(path)
+        } catch {
+            throw Refusal(.badRequest, error.reason)
+        }
+        exchange.upstream = route.upstream
+        exchange.wantsWebSocket = head.upgradeWebSocket && route.allowsWebSocket
+        switch Authorizer.decide(identity: identity, requirement: route.requirement) {
+        case .allow(let grant): return grant
+        case .deny(let reason): throw Refusal(.certificateRequired, reason)
+        }
+    }
+
+    /// Rewrites the head into segments, and fixes where the body comes from.
+    private mutating func prepareForwarding(
+        _ grant: Grant, _ turn: inout Turn
+    ) throws(Refusal) {
+        guard let buffer = exchange.head else { preconditionFailure("no head to forward") }
+        let request = exchange.request
+        var insertions = SegmentList()
+        if let block = identity.block { insertions.append(block.view) }
+        var working = buffer
+        let start = working.count
+        appendForwardingLines(to: &working, &turn)
+        insertions.append(
+            working.filled[ByteRange(from: start, to: working.count)])
+        var outbound = SegmentList()
+        do {
+            try RequestRewriter.rewrite(
+                working.filled, request, &turn.fields, grant: grant.rewritePermission,
+                firewall: turn.environment.firewall, keepsUpgrade: exchange.wantsWebSocket,
+                insertions: insertions, into: &outbound, overflow: &working)
+        } catch {
+            throw Refusal(RefusalReason(status: error.status), error.reason)
+        }
+        exchange.head = working
+        takeBodyStart(&outbound)
+        exchange.outbound = outbound
+    }
+
+    /// Body bytes that came with the head go out by reference, or wait to be decoded.
+    private mutating func takeBodyStart(_ outbound: inout SegmentList) {
+        guard let buffer = exchange.head else { return }
+        let present = exchange.received - exchange.consumed
+        switch exchange.request.framing {
+        case .none, .untilClose:
+            exchange.requestBody = .finished
+        case .chunked:
+            exchange.requestBody = .chunked(ChunkedDecoder())
+        case .contentLength(let length):
+            let taken = Int(min(UInt64(present), length))
+            if taken > 0 && !outbound.isFull {
+                outbound.append(
+                    buffer.filled[ByteRange(start: exchange.consumed, count: taken)])
+                exchange.consumed += taken
+                exchange.bytesIn += UInt64(taken)
+                exchange.requestBody =
+                    UInt64(taken) == length
+                    ? .finished : .length(remaining: length - UInt64(taken))
+            } else {
+                exchange.requestBody = length == 0 ? .finished : .length(remaining: length)
+            }
+        }
+    }
+
+    private func appendForwardingLines(to buffer: inout Buffer, _ turn: inout Turn) {
+        let environment = turn.environment
+        ForwardedHeaders.append(
+            style: environment.forwarding, peer: peer,
+            isTrusted: environment.trustedProxies.contains(peer.address),
+            request: exchange.request, bytes: buffer.filled.prefix(exchange.received),
+            fields: turn.fields, to: &buffer)
+        if !ByteView(environment.requestIDName).isEmpty {
+            RequestID.appendLine(
+                name: environment.requestIDName, high: environment.requestIDPrefix,
+                low: exchange.requestNumber, to: &buffer)
+        }
+        if environment.addsVia { buffer.append(ByteView("Via: 1.1 postern\r\n")) }
+    }
+
+    // MARK: Body
+
+    /// Moves body bytes from the engine to the upstream's queue.
+    ///
+    /// - Returns: whether the pump should go on at once.
+    mutating func readRequestBody(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
+        guard !exchange.isRequestFinished, exchange.hasUpstream else { return false }
+        guard upstreamQueue.prepare(from: turn.environment.chunks),
+            downstream.prepare(from: turn.environment.chunks)
+        else { return false }
+        switch exchange.requestBody {
+        case .finished: return false
+        case .length(let remaining): return readSizedBody(remaining, &input, &turn)
+        case .chunked: return readChunkedBody(&input, &turn)
+        }
+    }
+
+    private mutating func readSizedBody(
+        _ remaining: UInt64, _ input: inout TLSInput, _ turn: inout Turn
+    ) -> Bool {
+        guard var chunk = upstreamQueue.filling, chunk.available > 0,
+            var output = downstream.filling
+        else { return false }
+        exchange.hasStreamedBody = true
+        var window = chunk.room(upTo: Int(min(remaining, UInt64(chunk.available))))
+        // Bytes that came with the head but found no segment free.
+        let early = exchange.received - exchange.consumed
+        var result = ReadResult.bytes(0)
+        if early > 0, let head = exchange.head {
+            let taken = window.append(
+                head.filled[ByteRange(start: exchange.consumed, count: early)])
+            exchange.consumed += taken
+        } else {
+            result = engine.read(into: &window, &input, &output)
+        }
+        chunk.advance(by: window.count)
+        upstreamQueue.filling = chunk
+        downstream.filling = output
+        countBody(window.count)
+        let left = remaining - UInt64(window.count)
+        exchange.requestBody = left == 0 ? .finished : .length(remaining: left)
+        if left == 0 { requestCompleted(&turn) }
+        return continueBody(result, &turn)
+    }
+
+    private mutating func countBody(_ count: Int) {
+        exchange.bytesIn &+= UInt64(count)
+        exchange.progress &+= UInt64(count)
+    }
+
+    /// Chunked bodies are decoded and framed anew: extensions and trailers end here.
+    private mutating func readChunkedBody(
+        _ input: inout TLSInput, _ turn: inout Turn
+    ) -> Bool {
+        exchange.hasStreamedBody = true
+        let early = exchange.received - exchange.consumed
+        if early > 0, let head = exchange.head {
+            let taken = decodeBody(
+                head.filled[ByteRange(start: exchange.consumed, count: early)], &turn)
+            exchange.consumed += max(taken, 0)
+            return taken > 0
+        }
+        if let waiting = pending {
+            let taken = decodeBody(waiting.filled, &turn)
+            guard taken >= 0 else { return false }
+            dropPending(taken, &turn)
+            guard pending == nil else { return false }
+        }
+        guard !exchange.isRequestFinished, var output = downstream.filling,
+            let chunk = upstreamQueue.filling, chunk.available > 0
+        else { return false }
+        guard takePending(&turn), var buffer = pending else { return false }
+        var window = buffer.room(upTo: turn.environment.limits.head.headBytes)
+        let result = engine.read(into: &window, &input, &output)
+        buffer.advance(by: window.count)
+        downstream.filling = output
+        pending = buffer
+        if buffer.count == 0 {
+            turn.environment.heads.give(&pending)
+        } else {
+            let taken = decodeBody(buffer.filled, &turn)
+            guard taken >= 0 else { return false }
+            dropPending(taken, &turn)
+        }
+        return continueBody(result, &turn) && pending == nil
+    }
+
+    private mutating func dropPending(_ taken: Int, _ turn: inout Turn) {
+        guard var buffer = pending else { return }
+        buffer.removeFirst(taken)
+        pending = buffer
+        if buffer.count == 0 { turn.environment.heads.give(&pending) }
+    }
+
+    /// Decodes `bytes` into the upstream's queue.
+    ///
+    /// - Returns: how many were taken, or -1 when the body was refused.
+    private mutating func decodeBody(_ bytes: ByteView, _ turn: inout Turn) -> Int {
+        guard case .chunked(var decoder) = exchange.requestBody,
+            var chunk = upstreamQueue.filling
+        else { return 0 }
+        var taken = 0
+        var isFinished = false
+        do {
+            while taken < bytes.count, !isFinished {
+                let room = chunk.available - ChunkedEncoding.overhead
+                guard room > 0 else { break }
+                let piece = bytes.dropFirst(taken).prefix(min(bytes.count - taken, room))
+                let step = try decoder.decode(piece)
+                taken += step.consumed
+                if !step.data.isEmpty {
+                    ChunkedEncoding.append(piece[step.data], to: &chunk)
+                    countBody(Int(step.data.count))
+                }
+                isFinished = step.isFinished
+                guard step.consumed > 0 || isFinished else { break }
+            }
+        } catch {
+            refuseDuringBody(.badRequest, error.reason, &turn)
+            return -1
+        }
+        if isFinished { chunk.append(ChunkedEncoding.end) }
+        upstreamQueue.filling = chunk
+        exchange.requestBody = isFinished ? .finished : .chunked(decoder)
+        let limit = turn.environment.limits.bodyBytes
+        if limit > 0, exchange.bytesIn > limit {
+            refuseDuringBody(.bodyTooLarge, "request body over the limit", &turn)
+            return -1
+        }
+        if isFinished { requestCompleted(&turn) }
+        return taken
+    }
+
+    private mutating func requestCompleted(_ turn: inout Turn) {
+        setDeadline(turn.now.monotonic + turn.environment.timeouts.upstreamHead, &turn)
+    }
+
+    /// After bytes of a body: starts a send, and says whether to read on.
+    private mutating func continueBody(_ result: ReadResult, _ turn: inout Turn) -> Bool {
+        flushUpstream(&turn)
+        switch result {
+        case .bytes: return !exchange.isRequestFinished
+        case .needInput, .needOutput: return false
+        case .closeNotify, .failed:
+            if !exchange.isRequestFinished { abandon(.clientAborted, &turn) }
+            return false
+        }
+    }
+
+    /// Starts a send to the upstream if there is something to send and none is in flight.
+    mutating func flushUpstream(_ turn: inout Turn) {
+        guard exchange.hasUpstream, exchange.isHeadSent, !exchange.isHeadInFlight else { return }
+        if upstreamQueue.isReadyToSend { turn.actions.append(.sendUpstream) }
+    }
+}

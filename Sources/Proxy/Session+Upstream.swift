@@ -1,0 +1,196 @@
+public import Core
+import HTTP
+import TLS
+public import Telemetry
+
+/// What a `.sendUpstream` action wants sent.
+public enum UpstreamSend {
+    /// The segments of `Session.upstreamHead`.
+    case head
+    /// One chunk. Valid until `upstreamSent`.
+    case chunk(ByteView)
+}
+
+/// Buffers that an upstream connection's unfinished send still refers to.
+public struct PinnedBuffers {
+    /// A chunk of the head pool.
+    public var head: Buffer?
+    /// A chunk of the relay pool.
+    public var chunk: Buffer?
+}
+
+// The upstream's side of an exchange.
+extension Session {
+    /// The rewritten head, for a gathering send. Valid until `upstreamSent`.
+    public var upstreamHead: SegmentList { exchange.outbound }
+
+    /// The worker has a connection for the exchange; `isReused` when it carried one before.
+    public mutating func upstreamReady(isReused: Bool, _ turn: inout Turn) {
+        precondition(state == .choosingUpstream)
+        exchange.isWaitingForUpstream = false
+        exchange.hasUpstream = true
+        exchange.isReusedConnection = isReused
+        exchange.attempts += 1
+        exchange.isHeadInFlight = true
+        exchange.isHeadSent = false
+        hasUpstreamEnded = false
+        hasShutUpstream = false
+        isUpstreamHeld = false
+        state = .relaying
+        turn.actions.append(.sendUpstream)
+        let timeouts = turn.environment.timeouts
+        let wait = exchange.isRequestFinished ? timeouts.upstreamHead : timeouts.body
+        setDeadline(turn.now.monotonic + wait, &turn)
+        if exchange.request.expectsContinue, exchange.attempts == 1, !exchange.isRequestFinished,
+            exchange.received == exchange.consumed
+        {
+            writeDownstream(ByteView("HTTP/1.1 100 Continue\r\n\r\n"), &turn)
+            flushDownstream(&turn)
+        }
+    }
+
+    /// No connection could be had.
+    public mutating func upstreamUnavailable(_ reason: RefusalReason, _ turn: inout Turn) {
+        guard state == .choosingUpstream else { return }
+        exchange.isWaitingForUpstream = false
+        refuse(reason, "no upstream connection", &turn)
+    }
+
+    /// What the announced send to the upstream consists of.
+    public mutating func nextUpstreamSend() -> UpstreamSend {
+        exchange.isHeadInFlight ? .head : .chunk(upstreamQueue.startSend())
+    }
+
+    /// A send to the upstream is done: `code` is its size, or `-errno`.
+    public mutating func upstreamSent(code: Int32, _ turn: inout Turn) {
+        if exchange.isHeadInFlight {
+            exchange.isHeadInFlight = false
+            exchange.isHeadSent = true
+        } else {
+            upstreamQueue.sendCompleted(turn.environment.chunks)
+        }
+        guard code >= 0 else {
+            upstreamFailed(.upstreamReset, &turn)
+            return
+        }
+        exchange.progress &+= UInt64(code)
+        guard state == .relaying || state == .tunnelling else { return }
+        if upstreamQueue.isReadyToSend { turn.actions.append(.sendUpstream) }
+        if state == .tunnelling || !exchange.isRequestFinished {
+            if exchange.received > exchange.consumed || pending != nil {
+                var nothing = TLSInput(.empty)
+                pump(&nothing, &turn)
+            }
+            resumeReading(&turn)
+        }
+        finishTunnelIfEnded(&turn)
+        if exchange.isResponseFinished { completeExchangeIfDone(&turn) }
+    }
+
+    /// Bytes came from the upstream.
+    ///
+    /// - Returns: how many were taken. The worker holds the rest until `.resumeUpstream`.
+    public mutating func upstreamReceived(_ bytes: ByteView, _ turn: inout Turn) -> Int {
+        turn.environment.metrics.add(.upstreamBytesReceived, UInt64(bytes.count))
+        var taken = 0
+        while taken < bytes.count, exchange.hasUpstream {
+            let before = taken
+            let rest = bytes.dropFirst(taken)
+            if state == .tunnelling {
+                taken += writeDownstream(rest, &turn)
+            } else if case .awaitingHead = exchange.response {
+                taken += receiveResponseHead(rest, &turn)
+            } else if exchange.isResponseFinished {
+                exchange.reusesUpstream = false
+                taken = bytes.count
+            } else {
+                taken += relayResponseBody(rest, &turn)
+            }
+            guard taken > before else { break }
+        }
+        exchange.progress &+= UInt64(taken)
+        flushDownstream(&turn)
+        completeExchangeIfDone(&turn)
+        guard taken < bytes.count, exchange.hasUpstream else { return bytes.count }
+        isUpstreamHeld = true
+        return taken
+    }
+
+    /// The upstream ended its side (`code` 0) or its connection failed (`code` is `-errno`).
+    public mutating func upstreamEnded(code: Int32, _ turn: inout Turn) {
+        guard exchange.hasUpstream else { return }
+        hasUpstreamEnded = true
+        if state == .tunnelling {
+            guard code == 0 else {
+                abandon(.upstreamAborted, &turn)
+                return
+            }
+            finishTunnelIfEnded(&turn)
+            return
+        }
+        if case .untilClose = exchange.response, code == 0 {
+            exchange.response = .finished
+            exchange.reusesUpstream = false
+            endCloseDelimitedBody(&turn)
+            completeExchangeIfDone(&turn)
+            return
+        }
+        upstreamFailed(.upstreamReset, &turn)
+    }
+
+    /// The connection is of no more use: tries another, or tells the client as well as still possible.
+    mutating func upstreamFailed(_ reason: RefusalReason, _ turn: inout Turn) {
+        guard exchange.hasUpstream else { return }
+        let mayRetry =
+            exchange.isReusedConnection && !exchange.hasResponseStarted
+            && exchange.responseHead == nil && !exchange.hasStreamedBody
+            && exchange.isRequestFinished && exchange.request.method.isIdempotent
+            && exchange.attempts < 3 && !exchange.isHeadInFlight
+        if mayRetry {
+            turn.environment.metrics.increment(.upstreamRetries)
+            releaseUpstream(reusable: false, healthy: true, &turn)
+            state = .choosingUpstream
+            exchange.isWaitingForUpstream = true
+            turn.actions.append(.acquireUpstream(upstream: exchange.upstream, fresh: true))
+            return
+        }
+        guard exchange.hasResponseStarted else {
+            refuseUpstream(reason, "upstream connection failed", &turn)
+            return
+        }
+        abandon(.upstreamAborted, &turn)
+    }
+
+    /// Answers for an upstream that gave no usable answer, and lets its connection go.
+    mutating func refuseUpstream(
+        _ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn
+    ) {
+        turn.environment.heads.give(&exchange.responseHead)
+        releaseUpstream(reusable: false, healthy: false, &turn)
+        refuse(reason, detail, &turn)
+    }
+
+    /// Gives the connection back; what its unfinished send refers to goes with it.
+    mutating func releaseUpstream(reusable: Bool, healthy: Bool, _ turn: inout Turn) {
+        guard exchange.hasUpstream else { return }
+        exchange.hasUpstream = false
+        isUpstreamHeld = false
+        turn.actions.append(.releaseUpstream(reusable: reusable, healthy: healthy))
+    }
+
+    /// What the upstream connection's unfinished send refers to. The worker keeps it until the
+    /// connection is closed, then gives it back to the pools.
+    public mutating func takePinnedBuffers() -> PinnedBuffers {
+        var pinned = PinnedBuffers()
+        if exchange.isHeadInFlight {
+            pinned.head = exchange.head
+            exchange.head = nil
+            exchange.isHeadInFlight = false
+        }
+        pinned.chunk = upstreamQueue.takeInFlight()
+        return pinned
+    }
+
+    /// The identity block that segments of an unfinished send may refer to.
+    public var pinnedIdentity: AnyObject? { identity.block }
+}

@@ -1,0 +1,234 @@
+public import Core
+import HTTP
+public import Identity
+public import TLS
+import Telemetry
+
+/// A client connection's whole life, as a pure state machine: events in, actions out.
+///
+///     handshaking ─▶ readingHead ─▶ choosingUpstream ─▶ relaying ─▶ readingHead …
+///          │              │                │               ├──▶ tunnelling ─┐
+///          └──────────────┴────────────────┴───────────────┴──▶ draining ◀──┘
+///                                                                   │
+///                                                 lingering ◀───────┤
+///                                                     └──▶ closed ◀─┘
+///
+/// It owns the TLS engine and the buffers in use, never a socket: the worker performs its actions
+/// and reports what came of them. Memory is bounded per direction by `OutboundQueue`: bytes that
+/// cannot be taken are left unconsumed, and the worker holds their source until the session asks
+/// for more with a `resume…` action.
+public struct Session: ~Copyable {
+    /// Where the connection stands.
+    public enum State: UInt8, Sendable {
+        /// The TLS handshake is in progress.
+        case handshaking
+        /// Idle, or a request head is arriving.
+        case readingHead
+        /// A request is authorized and waits for an upstream connection.
+        case choosingUpstream
+        /// Request and response bytes flow.
+        case relaying
+        /// A WebSocket: bytes flow both ways until both sides have ended.
+        case tunnelling
+        /// The last bytes are leaving; then the write side is shut.
+        case draining
+        /// Everything is sent; late bytes are discarded until the client closes.
+        case lingering
+        /// Nothing more happens.
+        case closed
+    }
+
+    /// Where the connection stands.
+    public internal(set) var state = State.handshaking
+    /// When the session wants to hear of the time; `distantFuture` for never.
+    public internal(set) var deadline: Instant
+    /// When the worker's timer for this session fires: never later than `deadline`.
+    var armedAt = Instant.distantFuture
+
+    var engine: TLSEngine
+    var downstream = OutboundQueue()
+    var upstreamQueue = OutboundQueue()
+    /// Decrypted bytes of a head that is not complete, or of a pipelined one.
+    var pending: Buffer?
+    var scanned = 0
+    var exchange = Exchange()
+    var identity = ClientIdentity.anonymous
+    var virtualHost = 0
+
+    var isDownstreamHeld = false
+    var isUpstreamHeld = false
+    var hasReceivedEnd = false
+    var hasUpstreamEnded = false
+    var hasShutUpstream = false
+    var hasShutDownstream = false
+    var closeReason = CloseReason.clientClosed
+    var served: UInt64 = 0
+    let peer: PeerAddress
+    let acceptedAt: Instant
+
+    /// A session for a connection just accepted from `peer`.
+    public init(engine: consuming TLSEngine, peer: PeerAddress, turn: inout Turn) {
+        self.engine = engine
+        self.peer = peer
+        acceptedAt = turn.now.monotonic
+        deadline = acceptedAt + turn.environment.timeouts.handshake
+        armedAt = deadline
+        turn.actions.append(.armTimer)
+    }
+
+    /// Whether the client has sent its whole ClientHello (security rule S26).
+    public var hasClientHello: Bool { engine.clientHelloSeen }
+
+    /// Whether the connection waits between two requests, and holds no buffer.
+    public var isIdle: Bool { state == .readingHead && pending == nil && downstream.isEmpty }
+
+    /// Bytes that this session has buffered, both directions together.
+    public var bufferedBytes: Int {
+        downstream.bufferedBytes + upstreamQueue.bufferedBytes + (pending?.count ?? 0)
+            + (exchange.head?.count ?? 0) + (exchange.responseHead?.count ?? 0)
+    }
+
+    /// Why the connection ended, or would be said to end now.
+    public var reasonForClosing: CloseReason { closeReason }
+
+    // MARK: Events of the client's side
+
+    /// Bytes came from the client.
+    ///
+    /// - Returns: how many were taken. The worker holds the rest until `.resumeDownstream`.
+    public mutating func downstreamReceived(_ bytes: ByteView, _ turn: inout Turn) -> Int {
+        var input = TLSInput(bytes)
+        pump(&input, &turn)
+        if input.consumed < bytes.count { isDownstreamHeld = true }
+        return input.consumed
+    }
+
+    /// The client ended its side (`code` 0) or its connection failed (`code` is `-errno`).
+    public mutating func downstreamEnded(code: Int32, _ turn: inout Turn) {
+        hasReceivedEnd = true
+        switch state {
+        case .handshaking:
+            turn.environment.metrics.increment(.handshakesAborted)
+            close(.handshakeFailed, reset: false, &turn)
+        case .lingering, .closed:
+            close(closeReason, reset: false, &turn)
+        case .readingHead:
+            close(pending == nil ? .clientClosed : .clientAborted, reset: false, &turn)
+        case .tunnelling where code == 0:
+            endTunnelInput(&turn)
+        case .choosingUpstream, .relaying, .draining, .tunnelling:
+            // A client may end its side and still read the response (half-close); one that is gone
+            // fails the next send. Without the rest of a request there is nothing to wait for.
+            let isWaiting = exchange.isRequestFinished && state != .tunnelling
+            guard code != 0 || !isWaiting else { return }
+            abandon(.clientAborted, &turn)
+        }
+    }
+
+    /// The send of `nextDownstreamSend()` is done: `code` is its size, or `-errno`.
+    public mutating func downstreamSent(code: Int32, _ turn: inout Turn) {
+        downstream.sendCompleted(turn.environment.chunks)
+        guard code >= 0 else {
+            abandon(.clientAborted, &turn)
+            return
+        }
+        turn.environment.metrics.add(.bytesSent, UInt64(code))
+        exchange.progress &+= UInt64(code)
+        continueDownstream(&turn)
+    }
+
+    /// The chunk that a `.sendDownstream` action announced. Valid until `downstreamSent`.
+    public mutating func nextDownstreamSend() -> ByteView { downstream.startSend() }
+
+    // MARK: Pumping
+
+    /// Runs the engine over `input` until it wants more, or the present state takes no more.
+    mutating func pump(_ input: inout TLSInput, _ turn: inout Turn) {
+        var goesOn = true
+        while goesOn {
+            switch state {
+            case .handshaking: goesOn = stepHandshake(&input, &turn)
+            case .readingHead: goesOn = readHead(&input, &turn)
+            case .relaying: goesOn = readRequestBody(&input, &turn)
+            case .tunnelling: goesOn = readTunnel(&input, &turn)
+            case .choosingUpstream: goesOn = false
+            case .draining, .lingering, .closed:
+                input.discard()
+                goesOn = false
+            }
+        }
+        flushDownstream(&turn)
+    }
+
+    /// Runs the engine over what it may hold inside, and asks for what the worker holds.
+    mutating func resumeReading(_ turn: inout Turn) {
+        if engine.hasPending || pending != nil {
+            var nothing = TLSInput(.empty)
+            pump(&nothing, &turn)
+        }
+        guard isDownstreamHeld, state != .closed else { return }
+        isDownstreamHeld = false
+        turn.actions.append(.resumeDownstream)
+    }
+
+    /// Starts a send if there is something to send and none is in flight.
+    mutating func flushDownstream(_ turn: inout Turn) {
+        guard state != .closed else { return }
+        if downstream.isReadyToSend {
+            turn.actions.append(.sendDownstream)
+        } else {
+            downstream.releaseIfIdle(turn.environment.chunks)
+        }
+    }
+
+    /// After a send to the client: send what waits, let the source go on, or finish closing.
+    private mutating func continueDownstream(_ turn: inout Turn) {
+        if downstream.isReadyToSend { turn.actions.append(.sendDownstream) }
+        if isUpstreamHeld, state == .relaying || state == .tunnelling {
+            isUpstreamHeld = false
+            turn.actions.append(.resumeUpstream)
+        }
+        if state == .handshaking || state == .tunnelling || hasShutDownstream {
+            finishTunnelIfEnded(&turn)
+        }
+        if state == .draining, downstream.isEmpty { finishDraining(&turn) }
+    }
+
+    private mutating func stepHandshake(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
+        guard downstream.prepare(from: turn.environment.chunks), var output = downstream.filling
+        else {
+            close(.outOfBuffers, reset: true, &turn)
+            return false
+        }
+        let result = engine.handshake(&input, &output)
+        downstream.filling = output
+        switch result {
+        case .needInput, .needOutput:
+            return false
+        case .complete:
+            establish(&turn)
+            return state == .readingHead
+        case .failed(let error):
+            turn.environment.metrics.recordHandshakeFailure(error)
+            closeReason = .handshakeFailed
+            startDraining(sendsCloseNotify: false, &turn)
+            return false
+        }
+    }
+
+    /// The handshake is done: fixes virtual host and identity for the connection's life.
+    private mutating func establish(_ turn: inout Turn) {
+        turn.environment.metrics.increment(.handshakesCompleted)
+        virtualHost = engine.virtualHostIndex
+        let host = turn.environment.virtualHosts[virtualHost]
+        do {
+            identity = try ClientIdentity(peer: engine.peer, headers: host.identityHeaders)
+        } catch {
+            turn.environment.metrics.increment(.identityRefused)
+            close(.identityRefused, reset: true, &turn)
+            return
+        }
+        state = .readingHead
+        setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)
+    }
+}

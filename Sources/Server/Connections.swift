@@ -1,0 +1,32 @@
+import Core
+import EventLoop
+import Proxy
+
+/// A client's connection as its worker sees it.
+struct Client: ~Copyable {
+    var session: Session
+    let socket: SocketHandle
+    var timer: TimerHandle?
+    /// The upstream connection of the current exchange.
+    var upstream: SlabHandle?
+    let source: UInt64
+    var isHandshaking = true
+    var isClosing = false
+}
+
+/// A connection to an upstream as its worker sees it.
+struct UpstreamConnection: ~Copyable {
+    let socket: SocketHandle
+    /// Index of the upstream it belongs to.
+    let upstream: Int
+    /// Its name in the upstream's pool.
+    let poolID: UInt32
+    /// The client it serves; nil while it is idle or closing.
+    var client: SlabHandle?
+    var isConnecting = true
+    var isReused = false
+    var isClosing = false
+    /// What an unfinished send still refers to; given back when the socket is closed.
+    var pinned = PinnedBuffers()
+    var pinnedIdentity: AnyObject?
+}

@@ -1,0 +1,233 @@
+import Core
+import EventLoop
+import Proxy
+import Telemetry
+import Upstream
+
+// The upstream's side: pools, connecting, and completions.
+extension Worker {
+    mutating func acquire(upstream: Int, for client: SlabHandle, fresh: Bool) {
+        let pool = poolHandle(upstream)
+        let waiter = Owner(.client, client).rawValue
+        let result = pools[pool].acquire(waiter: waiter, fresh: fresh, now: turn.now.monotonic)
+        switch result {
+        case .reuse(let id, let token):
+            turn.environment.metrics.increment(.upstreamReuses)
+            hand(Owner(rawValue: token).handle, poolID: id, to: client)
+        case .connect(let id, let address):
+            connect(upstream: upstream, poolID: id, address: address, for: client)
+        case .queued:
+            nextTick = min(nextTick, turn.now.monotonic + .milliseconds(20))
+        case .refused(let failure):
+            clients[client].session.upstreamUnavailable(RefusalReason(failure), &turn)
+        }
+    }
+
+    mutating func cancelAcquisition(for client: SlabHandle) {
+        if let handle = clients[client].upstream {
+            // Still connecting: it belongs to nobody else yet.
+            clients[client].upstream = nil
+            connections[handle].client = nil
+            connectionFailed(handle)
+            return
+        }
+        let waiter = Owner(.client, client).rawValue
+        for index in 0..<pools.count { pools[poolHandle(index)].cancel(waiter: waiter) }
+    }
+
+    /// Gives an idle connection to `client`.
+    private mutating func hand(_ handle: SlabHandle, poolID: UInt32, to client: SlabHandle) {
+        precondition(connections[handle].poolID == poolID && connections[handle].client == nil)
+        connections[handle].client = client
+        connections[handle].isReused = true
+        clients[client].upstream = handle
+        clients[client].session.upstreamReady(isReused: true, &turn)
+    }
+
+    private mutating func connect(
+        upstream: Int, poolID: UInt32, address: SocketAddress, for client: SlabHandle
+    ) {
+        turn.environment.metrics.increment(.upstreamConnects)
+        guard let handle = connections.nextHandle else {
+            pools[poolHandle(upstream)].connectFailed(poolID, now: turn.now.monotonic)
+            clients[client].session.upstreamUnavailable(.internalError, &turn)
+            return
+        }
+        let owner = Owner(.upstream, handle).rawValue
+        switch loop.connect(to: address, owner: owner) {
+        case .success(let socket):
+            _ = connections.insert(
+                UpstreamConnection(
+                    socket: socket, upstream: upstream, poolID: poolID, client: client))
+            pools[poolHandle(upstream)].bind(poolID, token: owner)
+            clients[client].upstream = handle
+        case .failure:
+            turn.environment.metrics.increment(.upstreamConnectFailures)
+            pools[poolHandle(upstream)].connectFailed(poolID, now: turn.now.monotonic)
+            clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
+        }
+    }
+
+    mutating func sendUpstream(for client: SlabHandle) {
+        guard let handle = clients[client].upstream else { return }
+        let socket = connections[handle].socket
+        switch clients[client].session.nextUpstreamSend() {
+        case .head: loop.send(socket, clients[client].session.upstreamHead)
+        case .chunk(let bytes): loop.send(socket, bytes)
+        }
+    }
+
+    mutating func upstreamCompleted(_ handle: SlabHandle, _ completion: Completion) {
+        guard connections.contains(handle) else { return }
+        if completion.operation == .close {
+            removeUpstream(handle)
+            return
+        }
+        guard !connections[handle].isClosing else { return }
+        if completion.operation == .connect {
+            connected(handle, completion.result)
+            return
+        }
+        guard let client = connections[handle].client else {
+            // Idle: whatever comes now, bytes or an end, makes the connection useless.
+            closeIdle(handle)
+            return
+        }
+        switch completion.operation {
+        case .receive where completion.result > 0:
+            let bytes = completion.bytes
+            let taken = clients[client].session.upstreamReceived(bytes, &turn)
+            if taken < bytes.count { loop.hold(bytes.dropFirst(taken), for: connections[handle].socket) }
+        case .receive:
+            clients[client].session.upstreamEnded(code: completion.result, &turn)
+        case .send:
+            clients[client].session.upstreamSent(code: completion.result, &turn)
+        case .accept, .connect, .close, .wake:
+            preconditionFailure("not an operation of an upstream's socket")
+        }
+        perform(for: client)
+    }
+
+    private mutating func connected(_ handle: SlabHandle, _ result: Int32) {
+        let upstream = connections[handle].upstream
+        let client = connections[handle].client
+        guard result >= 0 else {
+            turn.environment.metrics.increment(.upstreamConnectFailures)
+            if let client {
+                connections[handle].client = nil
+                clients[client].upstream = nil
+            }
+            connectionFailed(handle)
+            if let client {
+                clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
+                perform(for: client)
+            }
+            return
+        }
+        connections[handle].isConnecting = false
+        pools[poolHandle(upstream)].connectSucceeded(
+            connections[handle].poolID, now: turn.now.monotonic)
+        loop.startReceiving(connections[handle].socket)
+        if let client {
+            clients[client].session.upstreamReady(isReused: false, &turn)
+            perform(for: client)
+        }
+    }
+
+    /// A connection that never came about: tells the pool, serves who waits, closes the socket.
+    private mutating func connectionFailed(_ handle: SlabHandle) {
+        let action = pools[poolHandle(connections[handle].upstream)].connectFailed(
+            connections[handle].poolID, now: turn.now.monotonic)
+        let upstream = connections[handle].upstream
+        closeUpstream(handle)
+        follow(action, upstream: upstream, idle: nil)
+    }
+
+    /// The exchange is over: back to the pool, on to the next waiter, or closed.
+    mutating func release(for client: SlabHandle, reusable: Bool, healthy: Bool) {
+        guard let handle = clients[client].upstream else { return }
+        clients[client].upstream = nil
+        connections[handle].client = nil
+        let upstream = connections[handle].upstream
+        if !reusable {
+            connections[handle].pinned = clients[client].session.takePinnedBuffers()
+            connections[handle].pinnedIdentity = clients[client].session.pinnedIdentity
+        }
+        let action = pools[poolHandle(upstream)].release(
+            connections[handle].poolID, reusable: reusable, healthy: healthy,
+            now: turn.now.monotonic)
+        if !reusable { closeUpstream(handle) }
+        follow(action, upstream: upstream, idle: reusable ? handle : nil)
+    }
+
+    /// Does what the pool decided about a connection that became free (`idle`) or went away (nil).
+    private mutating func follow(_ action: PoolAction, upstream: Int, idle: SlabHandle?) {
+        switch action {
+        case .keepIdle:
+            break
+        case .close:
+            if let idle { closeUpstream(idle) }
+        case .none:
+            break
+        case .handOver(let waiter):
+            guard let idle, let client = waiting(waiter) else { return }
+            serveLater(client) { worker in
+                worker.hand(idle, poolID: worker.connections[idle].poolID, to: client)
+            }
+        case .connect(let id, let address, let waiter):
+            guard let client = waiting(waiter) else { return }
+            serveLater(client) { worker in
+                worker.connect(upstream: upstream, poolID: id, address: address, for: client)
+            }
+        }
+    }
+
+    private func waiting(_ waiter: UInt64) -> SlabHandle? {
+        let handle = Owner(rawValue: waiter).handle
+        return clients.contains(handle) ? handle : nil
+    }
+
+    /// Runs `body` for another client than the one whose actions are being performed, whose own
+    /// remaining actions are put aside meanwhile.
+    private mutating func serveLater(
+        _ client: SlabHandle, _ body: (inout Worker) -> Void
+    ) {
+        let remaining = turn.actions
+        turn.actions = ActionList()
+        body(&self)
+        perform(for: client)
+        turn.actions = remaining
+    }
+
+    private mutating func closeIdle(_ handle: SlabHandle) {
+        pools[poolHandle(connections[handle].upstream)].idleEnded(connections[handle].poolID)
+        closeUpstream(handle)
+    }
+
+    mutating func closeUpstream(_ handle: SlabHandle) {
+        guard !connections[handle].isClosing else { return }
+        connections[handle].isClosing = true
+        loop.close(connections[handle].socket, reset: false)
+    }
+
+    private mutating func removeUpstream(_ handle: SlabHandle) {
+        var connection = connections.remove(handle)
+        turn.environment.heads.give(&connection.pinned.head)
+        turn.environment.chunks.give(&connection.pinned.chunk)
+    }
+
+    /// Closes idle connections over their time, and refuses waiters over theirs.
+    mutating func expire(pool index: Int) {
+        let now = turn.now.monotonic
+        while let expired = pools[poolHandle(index)].nextExpired(now: now) {
+            switch expired {
+            case .idleConnection(let token):
+                closeUpstream(Owner(rawValue: token).handle)
+            case .waiter(let waiter):
+                guard let client = waiting(waiter) else { continue }
+                clients[client].session.upstreamUnavailable(.queueTimeout, &turn)
+                perform(for: client)
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Core
+import EventLoop
+import Proxy
+import TLS
+import Telemetry
+import Upstream
+
+/// What the control plane tells a worker.
+enum ControlMessage: Sendable {
+    /// Stop accepting, end idle connections, finish the busy ones; stop at the deadline.
+    case drain(within: Nanoseconds)
+    /// Stop now.
+    case stop
+    /// New addresses for an upstream, from its names.
+    case members(upstream: Int, [SocketAddress])
+}
+
+/// One thread's share of the gateway: its loop, listeners, connections, pools and timers.
+///
+/// A worker shares nothing with another. It moves bytes and performs actions; every decision is
+/// the `Session`'s or the `UpstreamPool`'s. Events are handled to completion, one after another.
+struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
+    var loop: Loop
+    var timers: TimerWheel
+    var clients: Slab<Client>
+    var connections: Slab<UpstreamConnection>
+    var pools: Slab<UpstreamPool>
+    var turn: Turn
+    var handshakes: HandshakeLimiter
+    var listeners: [SocketHandle] = []
+    let tls: ServerTLSContext
+    let mailbox: Mailbox<ControlMessage>
+    let options: WorkerOptions
+    var stopAt = Instant.distantFuture
+    var isStopping = false
+    var acceptPausedUntil: Instant?
+    var nextTick = Instant(nanoseconds: 0)
+
+    init(
+        loop: consuming Loop, options: WorkerOptions, tls: ServerTLSContext,
+        environment: SessionEnvironment, upstreams: [UpstreamOptions],
+        mailbox: Mailbox<ControlMessage>
+    ) {
+        let now = loop.now
+        self.loop = loop
+        self.options = options
+        self.tls = tls
+        self.mailbox = mailbox
+        timers = TimerWheel(capacity: options.clientLimit, start: now.monotonic)
+        clients = Slab(capacity: options.clientLimit)
+        connections = Slab(capacity: max(upstreams.reduce(0) { $0 + $1.maxConnections } * 2, 1))
+        pools = Slab(capacity: max(upstreams.count, 1))
+        for upstream in upstreams { _ = pools.insert(UpstreamPool(upstream)) }
+        turn = Turn(now: now, environment: environment)
+        handshakes = HandshakeLimiter(limit: options.handshakeLimit)
+    }
+
+    /// Runs until told to stop. `descriptors` are this worker's listening sockets.
+    mutating func run(listeners descriptors: [Int32]) {
+        for (index, descriptor) in descriptors.enumerated() {
+            listeners.append(loop.listen(descriptor, owner: Owner(listener: index).rawValue))
+        }
+        while !isStopping {
+            loop.wait(until: nextDeadline)
+            turn.now = loop.now
+            while let completion = loop.nextCompletion() { handle(completion) }
+            expireTimers()
+            if turn.now.monotonic >= nextTick { tick() }
+        }
+        shutdown()
+    }
+
+    private var nextDeadline: Instant {
+        min(min(timers.nextDeadline ?? .distantFuture, nextTick), stopAt)
+    }
+
+    private mutating func handle(_ completion: Completion) {
+        let owner = Owner(rawValue: completion.owner)
+        switch owner.kind {
+        case .wake: receiveMessages()
+        case .listener: accepted(completion)
+        case .client: clientCompleted(owner.handle, completion)
+        case .upstream: upstreamCompleted(owner.handle, completion)
+        case nil: preconditionFailure("a completion for nobody")
+        }
+    }
+
+    private mutating func expireTimers() {
+        while let owner = timers.popExpired(upTo: turn.now.monotonic) {
+            let handle = Owner(rawValue: owner).handle
+            guard clients.contains(handle), !clients[handle].isClosing else { continue }
+            clients[handle].timer = nil
+            clients[handle].session.timerFired(&turn)
+            perform(for: handle)
+        }
+    }
+
+    /// Periodic work: pools, drain, accept pause, gauges.
+    private mutating func tick() {
+        let now = turn.now.monotonic
+        var isWaiting = false
+        for index in 0..<pools.count {
+            expire(pool: index)
+            isWaiting = isWaiting || pools[poolHandle(index)].waiting > 0
+        }
+        if let until = acceptPausedUntil, now >= until {
+            acceptPausedUntil = nil
+            for listener in listeners { loop.resumeAccepting(listener) }
+        }
+        publishGauges()
+        if turn.isDraining, clients.count == 0 || now >= stopAt { isStopping = true }
+        let period: Nanoseconds =
+            isWaiting || turn.isDraining || acceptPausedUntil != nil
+            ? .milliseconds(20) : .seconds(1)
+        nextTick = now + period
+    }
+
+    private mutating func publishGauges() {
+        let metrics = turn.environment.metrics
+        metrics.record(loop.statistics)
+        metrics.set(.connectionsActive, UInt64(clients.count))
+        metrics.set(.handshakesInFlight, UInt64(handshakes.count))
+        metrics.set(.upstreamConnectionsActive, UInt64(connections.count))
+        metrics.set(
+            .buffersOutstanding,
+            UInt64(turn.environment.heads.outstanding + turn.environment.chunks.outstanding))
+    }
+
+    // MARK: Control
+
+    private mutating func receiveMessages() {
+        for message in mailbox.drain() {
+            switch message {
+            case .drain(let deadline): beginDraining(deadline)
+            case .stop: isStopping = true
+            case .members(let upstream, let addresses):
+                pools[poolHandle(upstream)].update(members: addresses)
+            }
+        }
+    }
+
+    private mutating func beginDraining(_ deadline: Nanoseconds) {
+        guard !turn.isDraining else { return }
+        turn.isDraining = true
+        stopAt = turn.now.monotonic + deadline
+        nextTick = turn.now.monotonic
+        for listener in listeners { loop.close(listener, reset: false) }
+        listeners.removeAll()
+        for slot in 0..<clients.slotsInUse {
+            guard let handle = clients.handle(inSlot: slot), !clients[handle].isClosing else {
+                continue
+            }
+            clients[handle].session.drain(&turn)
+            perform(for: handle)
+        }
+    }
+
+    /// Ends every connection, and waits until no operation refers to our memory.
+    private mutating func shutdown() {
+        for listener in listeners { loop.close(listener, reset: false) }
+        for slot in 0..<clients.slotsInUse {
+            guard let handle = clients.handle(inSlot: slot), !clients[handle].isClosing else {
+                continue
+            }
+            clients[handle].session.stop(&turn)
+            perform(for: handle)
+        }
+        for slot in 0..<connections.slotsInUse {
+            guard let handle = connections.handle(inSlot: slot) else { continue }
+            closeUpstream(handle)
+        }
+        var rounds = 0
+        while clients.count + connections.count > 0, rounds < 200 {
+            loop.wait(until: turn.now.monotonic + .milliseconds(10))
+            turn.now = loop.now
+            while let completion = loop.nextCompletion() { handle(completion) }
+            rounds += 1
+        }
+        publishGauges()
+        loop.shutdown()
+        turn.release()
+    }
+
+    func poolHandle(_ index: Int) -> SlabHandle {
+        SlabHandle(slot: UInt32(index), generation: 1)
+    }
+}
