@@ -175,6 +175,7 @@ extension Worker {
                 worker.hand(idle, poolID: worker.connections[idle].poolID, to: client)
             }
         case .connect(let id, let address, let waiter):
+            if let idle { closeUpstream(idle) }
             guard let client = waiting(waiter) else { return }
             serveLater(client) { worker in
                 worker.connect(upstream: upstream, poolID: id, address: address, for: client)

@@ -1,0 +1,302 @@
+public import Core
+
+/// The connections of one worker to one upstream: which are idle, who waits, which member is next.
+///
+/// Pure: it opens and closes nothing and reads no clock. The caller performs what it returns and
+/// reports back. Connections are named by slots of the pool's own table; `bind` attaches the
+/// caller's token.
+///
+///     acquire ─▶ connecting ─connectSucceeded─▶ busy ─release─▶ idle ─acquire─▶ busy …
+///                    └─connectFailed─▶ free        └─────────▶ free ◀─ idleEnded, expired
+public struct UpstreamPool: ~Copyable {
+    private enum Phase: UInt8 { case free, connecting, busy, idle }
+
+    private struct Connection {
+        var phase = Phase.free
+        var member = 0
+        var token: UInt64 = 0
+        var requests: UInt64 = 0
+        var idleSince = Instant(nanoseconds: 0)
+        /// Neighbours in the idle list: the one that became idle later, and earlier.
+        var later = -1
+        var earlier = -1
+    }
+
+    private struct Waiter {
+        var id: UInt64
+        var deadline: Instant
+        var isCancelled = false
+    }
+
+    private let options: UpstreamOptions
+    private var connections: [Connection]
+    private var freeSlots: [Int]
+    /// Most and least recently idle connection.
+    private var latestIdle = -1
+    private var oldestIdle = -1
+    private var waiters: [Waiter] = []
+    private var firstWaiter = 0
+    private var nextMember = 0
+    /// The servers, in the order given.
+    public private(set) var members: [Member]
+    /// Connections that are idle.
+    public private(set) var idle = 0
+    /// Connections in use or being opened.
+    public private(set) var busy = 0
+    /// Requests that wait for a connection.
+    public private(set) var waiting = 0
+    /// Ejections so far.
+    public private(set) var ejections: UInt64 = 0
+
+    /// A pool without connections.
+    public init(_ options: UpstreamOptions) {
+        self.options = options
+        members = options.members.map(Member.init)
+        connections = Array(repeating: Connection(), count: options.maxConnections)
+        freeSlots = Array((0..<options.maxConnections).reversed())
+        waiters.reserveCapacity(options.queueLimit)
+    }
+
+    // MARK: Requests
+
+    /// Finds a connection for a request of `waiter`; never a reused one when `fresh`.
+    public mutating func acquire(waiter: UInt64, fresh: Bool, now: Instant) -> Acquisition {
+        guard !members.isEmpty else { return .refused(.noMembers) }
+        if !fresh, latestIdle >= 0 {
+            let slot = latestIdle
+            unlinkIdle(slot)
+            use(slot)
+            return .reuse(UInt32(slot), token: connections[slot].token)
+        }
+        if freeSlots.isEmpty, fresh, oldestIdle < 0 || waiting > 0 { return queue(waiter, now) }
+        guard let slot = freeSlots.popLast() else { return queue(waiter, now) }
+        return .connect(UInt32(slot), open(slot, now))
+    }
+
+    private mutating func queue(_ waiter: UInt64, _ now: Instant) -> Acquisition {
+        guard waiting < options.queueLimit else { return .refused(.queueFull) }
+        waiters.append(Waiter(id: waiter, deadline: now + options.queueTimeout))
+        waiting += 1
+        return .queued
+    }
+
+    /// The request of `waiter` is gone; it waits no more.
+    public mutating func cancel(waiter: UInt64) {
+        guard waiting > 0 else { return }
+        for index in firstWaiter..<waiters.count
+        where waiters[index].id == waiter && !waiters[index].isCancelled {
+            waiters[index].isCancelled = true
+            waiting -= 1
+        }
+    }
+
+    // MARK: Connections
+
+    /// Attaches the caller's `token` to a connection being opened.
+    public mutating func bind(_ id: UInt32, token: UInt64) {
+        precondition(connections[Int(id)].phase == .connecting)
+        connections[Int(id)].token = token
+    }
+
+    /// The connection is open, and busy with the request that asked for it.
+    public mutating func connectSucceeded(_ id: UInt32, now: Instant) {
+        let slot = Int(id)
+        precondition(connections[slot].phase == .connecting)
+        connections[slot].phase = .busy
+        connections[slot].requests = 1
+    }
+
+    /// The connection could not be opened.
+    @discardableResult
+    public mutating func connectFailed(_ id: UInt32, now: Instant) -> PoolAction {
+        let slot = Int(id)
+        precondition(connections[slot].phase == .connecting)
+        recordFailure(of: slot, now)
+        free(slot)
+        return connectForNextWaiter(now)
+    }
+
+    /// The exchange on a connection is over.
+    ///
+    /// - Parameters:
+    ///   - reusable: whether the connection can carry another.
+    ///   - healthy: whether the server behaved.
+    public mutating func release(
+        _ id: UInt32, reusable: Bool, healthy: Bool, now: Instant
+    ) -> PoolAction {
+        let slot = Int(id)
+        if connections[slot].phase == .connecting { return connectFailed(id, now: now) }
+        precondition(connections[slot].phase == .busy)
+        if healthy {
+            if reusable { members[connections[slot].member].succeeded() }
+        } else {
+            recordFailure(of: slot, now)
+        }
+        let limit = options.maxRequestsPerConnection
+        let isSpent = limit > 0 && connections[slot].requests >= limit
+        guard reusable else {
+            free(slot)
+            return connectForNextWaiter(now)
+        }
+        guard !isSpent, connections[slot].member < members.count else {
+            free(slot)
+            let next = connectForNextWaiter(now)
+            return next == .none ? .close : next
+        }
+        if let waiter = nextWaiter() {
+            connections[slot].requests += 1
+            return .handOver(waiter: waiter)
+        }
+        guard idle < options.maxIdle else {
+            free(slot)
+            return .close
+        }
+        linkIdle(slot, now)
+        return .keepIdle
+    }
+
+    /// An idle connection was closed by the server.
+    public mutating func idleEnded(_ id: UInt32) {
+        let slot = Int(id)
+        precondition(connections[slot].phase == .idle)
+        unlinkIdle(slot)
+        connections[slot].phase = .free
+        freeSlots.append(slot)
+    }
+
+    /// The next connection or waiter whose time is over at `now`; nil when there is none.
+    public mutating func nextExpired(now: Instant) -> PoolExpiry? {
+        if oldestIdle >= 0 {
+            let slot = oldestIdle
+            if now >= connections[slot].idleSince + options.idleTimeout {
+                idleEnded(UInt32(slot))
+                return .idleConnection(token: connections[slot].token)
+            }
+        }
+        while firstWaiter < waiters.count {
+            let waiter = waiters[firstWaiter]
+            guard waiter.isCancelled || now >= waiter.deadline else { break }
+            popWaiter()
+            guard !waiter.isCancelled else { continue }
+            waiting -= 1
+            return .waiter(waiter.id)
+        }
+        return nil
+    }
+
+    /// Replaces the servers, from a new resolution of their names. Connections to servers that
+    /// stay keep their health; connections to others are closed when their exchange ends.
+    public mutating func update(members addresses: [SocketAddress]) {
+        guard addresses != members.map(\.address) else { return }
+        let old = members
+        members = addresses.map { address in
+            old.first { $0.address == address } ?? Member(address: address)
+        }
+        for index in members.indices { members[index].busy = 0 }
+        for slot in connections.indices where connections[slot].phase != .free {
+            let address = connections[slot].member < old.count
+                ? old[connections[slot].member].address : nil
+            let index = members.firstIndex { $0.address == address }
+            connections[slot].member = index ?? Int.max
+            if let index, connections[slot].phase != .idle { members[index].busy += 1 }
+        }
+    }
+
+    // MARK: Private
+
+    private mutating func open(_ slot: Int, _ now: Instant) -> SocketAddress {
+        let member = pick(now)
+        connections[slot] = Connection(phase: .connecting, member: member)
+        members[member].busy += 1
+        busy += 1
+        return members[member].address
+    }
+
+    /// The next member that is not ejected; when all are, ejection would only add an outage.
+    private mutating func pick(_ now: Instant) -> Int {
+        var best = -1
+        for offset in members.indices {
+            let index = (nextMember + offset) % members.count
+            guard !members[index].isEjected(at: now) else { continue }
+            if options.balancing == .roundRobin {
+                best = index
+                break
+            }
+            if best < 0 || members[index].busy < members[best].busy { best = index }
+        }
+        if best < 0 { best = nextMember % members.count }
+        nextMember = (best + 1) % members.count
+        return best
+    }
+
+    private mutating func use(_ slot: Int) {
+        connections[slot].phase = .busy
+        connections[slot].requests += 1
+        busy += 1
+        let member = connections[slot].member
+        if member < members.count { members[member].busy += 1 }
+    }
+
+    private mutating func free(_ slot: Int) {
+        busy -= 1
+        let member = connections[slot].member
+        if member < members.count { members[member].busy -= 1 }
+        connections[slot].phase = .free
+        freeSlots.append(slot)
+    }
+
+    private mutating func recordFailure(of slot: Int, _ now: Instant) {
+        let member = connections[slot].member
+        guard member < members.count else { return }
+        if members[member].failed(at: now, options.ejection) { ejections += 1 }
+    }
+
+    private mutating func nextWaiter() -> UInt64? {
+        while firstWaiter < waiters.count {
+            let waiter = waiters[firstWaiter]
+            popWaiter()
+            guard !waiter.isCancelled else { continue }
+            waiting -= 1
+            return waiter.id
+        }
+        return nil
+    }
+
+    private mutating func popWaiter() {
+        firstWaiter += 1
+        if firstWaiter == waiters.count {
+            waiters.removeAll(keepingCapacity: true)
+            firstWaiter = 0
+        } else if firstWaiter >= options.queueLimit {
+            waiters.removeFirst(firstWaiter)
+            firstWaiter = 0
+        }
+    }
+
+    private mutating func connectForNextWaiter(_ now: Instant) -> PoolAction {
+        guard !members.isEmpty, let slot = freeSlots.last, let waiter = nextWaiter() else {
+            return .none
+        }
+        freeSlots.removeLast()
+        return .connect(UInt32(slot), open(slot, now), waiter: waiter)
+    }
+
+    private mutating func linkIdle(_ slot: Int, _ now: Instant) {
+        busy -= 1
+        members[connections[slot].member].busy -= 1
+        idle += 1
+        connections[slot].phase = .idle
+        connections[slot].idleSince = now
+        connections[slot].earlier = latestIdle
+        connections[slot].later = -1
+        if latestIdle >= 0 { connections[latestIdle].later = slot } else { oldestIdle = slot }
+        latestIdle = slot
+    }
+
+    private mutating func unlinkIdle(_ slot: Int) {
+        idle -= 1
+        let (later, earlier) = (connections[slot].later, connections[slot].earlier)
+        if later >= 0 { connections[later].earlier = earlier } else { latestIdle = earlier }
+        if earlier >= 0 { connections[earlier].later = later } else { oldestIdle = later }
+    }
+}
