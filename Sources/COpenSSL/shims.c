@@ -107,10 +107,6 @@ X509 *COpenSSL_sk_X509_value(const STACK_OF(X509) *stack, int index) {
     return sk_X509_value(stack, index);
 }
 
-int COpenSSL_sk_GENERAL_NAME_push(GENERAL_NAMES *stack, GENERAL_NAME *name) {
-    return sk_GENERAL_NAME_push(stack, name);
-}
-
 void COpenSSL_free(void *memory) { OPENSSL_free(memory); }
 
 long COpenSSL_BIO_get_mem_data(BIO *bio, const uint8_t **data) {
@@ -154,4 +150,30 @@ int COpenSSL_addExtension(X509 *certificate, X509 *issuer, int nid, const char *
     int added = X509_add_ext(certificate, extension, -1);
     X509_EXTENSION_free(extension);
     return added;
+}
+
+static int addName(GENERAL_NAMES *stack, int type, ASN1_STRING *value) {
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    if (name == NULL || value == NULL) {
+        GENERAL_NAME_free(name);
+        ASN1_STRING_free(value);
+        return 0;
+    }
+    GENERAL_NAME_set0_value(name, type, value);
+    if (sk_GENERAL_NAME_push(stack, name) > 0) return 1;
+    GENERAL_NAME_free(name);
+    return 0;
+}
+
+int COpenSSL_addText(GENERAL_NAMES *stack, int type, const char *text) {
+    ASN1_IA5STRING *value = ASN1_IA5STRING_new();
+    if (value != NULL && !ASN1_STRING_set(value, text, -1)) {
+        ASN1_IA5STRING_free(value);
+        return 0;
+    }
+    return addName(stack, type, value);
+}
+
+int COpenSSL_addAddress(GENERAL_NAMES *stack, const char *literal) {
+    return addName(stack, GEN_IPADD, a2i_IPADDRESS(literal));
 }

@@ -5,6 +5,7 @@ public enum TLSVersion: Int32, Sendable, Comparable {
     /// TLS 1.3 (RFC 8446).
     case tls13 = 0x0304
 
+    /// Whether `left` is older.
     public static func < (left: TLSVersion, right: TLSVersion) -> Bool {
         left.rawValue < right.rawValue
     }

@@ -67,7 +67,6 @@ int COpenSSL_SSL_set_tlsext_host_name(SSL *ssl, const char *name);
 // Stacks of certificates.
 int COpenSSL_sk_X509_num(const STACK_OF(X509) *stack);
 X509 *COpenSSL_sk_X509_value(const STACK_OF(X509) *stack, int index);
-int COpenSSL_sk_GENERAL_NAME_push(GENERAL_NAMES *stack, GENERAL_NAME *name);
 
 // XN_FLAG_RFC2253, a macro over other macros.
 static const unsigned long COpenSSL_XN_FLAG_RFC2253 = XN_FLAG_RFC2253;
@@ -86,3 +85,5 @@ EVP_PKEY *COpenSSL_generateEC(const char *curve);
 EVP_PKEY *COpenSSL_generateRSA(size_t bits);
 EVP_PKEY *COpenSSL_generateEd25519(void);
 int COpenSSL_addExtension(X509 *certificate, X509 *issuer, int nid, const char *value);
+int COpenSSL_addText(GENERAL_NAMES *stack, int type, const char *text);
+int COpenSSL_addAddress(GENERAL_NAMES *stack, const char *literal);
