@@ -1,1 +1,89 @@
+#include <features.h>
 #pragma once
+// OpenSSL as Swift sees it: the headers, one named function per macro, and the sans-I/O BIO.
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The bytes that one SSL call may read and write. Set around each call, zeroed after it, so that
+// no connection stores a pointer. One per context, because a context belongs to one thread.
+typedef struct {
+    const uint8_t *input;
+    size_t inputCount;
+    size_t inputOffset;
+    uint8_t *output;
+    size_t outputCapacity;
+    size_t outputCount;
+    int64_t seconds;  // monotonic time of the loop's turn: the window of the KeyUpdate count
+} COpenSSL_Transfer;
+
+// What the message callback saw on one connection. An alert is its description, -1 for none.
+typedef struct {
+    const COpenSSL_Transfer *transfer;
+    int64_t keyUpdateWindow;
+    uint32_t keyUpdates;
+    int16_t alertSent;
+    int16_t alertReceived;
+} COpenSSL_Observer;
+
+// Transfers and messages.
+int COpenSSL_attachTransfer(SSL *ssl, COpenSSL_Transfer *transfer);
+void COpenSSL_observe(SSL *ssl, COpenSSL_Observer *observer);
+void COpenSSL_SSL_set_app_data(SSL *ssl, void *data);
+void *COpenSSL_SSL_get_app_data(const SSL *ssl);
+
+// SSL_CTX.
+uint64_t COpenSSL_serverOptions(void);
+uint64_t COpenSSL_clientOptions(void);
+void COpenSSL_SSL_CTX_set_default_modes(SSL_CTX *ctx);
+void COpenSSL_SSL_CTX_disable_session_cache(SSL_CTX *ctx);
+int COpenSSL_SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version);
+int COpenSSL_SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version);
+int COpenSSL_SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *groups);
+int COpenSSL_SSL_CTX_set1_verify_cert_store(SSL_CTX *ctx, X509_STORE *store);
+int COpenSSL_SSL_CTX_add1_chain_cert(SSL_CTX *ctx, X509 *certificate);
+void COpenSSL_SSL_CTX_set_max_cert_list(SSL_CTX *ctx, long limit);
+void COpenSSL_SSL_CTX_acknowledge_server_name(SSL_CTX *ctx);
+void COpenSSL_SSL_CTX_select_http11(SSL_CTX *ctx);
+void COpenSSL_SSL_CTX_set_client_CA_names(SSL_CTX *ctx, X509_STORE *store, int most);
+
+// SSL.
+int COpenSSL_SSL_set_min_proto_version(SSL *ssl, int version);
+int COpenSSL_SSL_set_max_proto_version(SSL *ssl, int version);
+void COpenSSL_SSL_set_max_cert_list(SSL *ssl, long limit);
+int COpenSSL_SSL_set_tlsext_host_name(SSL *ssl, const char *name);
+
+// Stacks of certificates.
+int COpenSSL_sk_X509_num(const STACK_OF(X509) *stack);
+X509 *COpenSSL_sk_X509_value(const STACK_OF(X509) *stack, int index);
+
+// XN_FLAG_RFC2253, a macro over other macros.
+static const unsigned long COpenSSL_XN_FLAG_RFC2253 = XN_FLAG_RFC2253;
+
+// Memory and PEM.
+void COpenSSL_free(void *memory);
+long COpenSSL_BIO_get_mem_data(BIO *bio, const uint8_t **data);
+// Reads the next certificate; refuses an encrypted block instead of asking on the terminal.
+X509 *COpenSSL_PEM_read_certificate(BIO *bio);
+EVP_PKEY *COpenSSL_PEM_read_private_key(BIO *bio);
+int COpenSSL_ERR_GET_LIB(unsigned long code);
+int COpenSSL_ERR_GET_REASON(unsigned long code);
+
+// Keys and extensions (`Crypto/Certificates`).
+EVP_PKEY *COpenSSL_generateEC(const char *curve);
+EVP_PKEY *COpenSSL_generateRSA(size_t bits);
+EVP_PKEY *COpenSSL_generateEd25519(void);
+int COpenSSL_addExtension(X509 *certificate, X509 *issuer, int nid, const char *value);
+int COpenSSL_addText(GENERAL_NAMES *stack, int type, const char *text);
+int COpenSSL_addAddress(GENERAL_NAMES *stack, const char *literal);

@@ -1,0 +1,73 @@
+internal import COpenSSL
+
+/// A certificate with its key: issues others when it is an authority.
+///
+///     let root = try CertificateAuthority.root(.authority("Root", …), key: CertificateKey(.p256))
+///     let client = try root.issue(.client([.init("CN", "client1")], …), key: CertificateKey(.p256))
+@safe
+public final class CertificateAuthority {
+    /// The private key of this certificate.
+    public let key: CertificateKey
+    /// Who issued it; nil when it issued itself.
+    public let issuer: CertificateAuthority?
+    // Invariant: an `X509` that this object owns.
+    let pointer: OpaquePointer
+
+    /// A certificate that is signed by its own key: a root.
+    public static func root(
+        _ request: CertificateRequest, key: CertificateKey
+    ) throws(CertificateError) -> CertificateAuthority {
+        try CertificateAuthority(request, key: key, issuer: nil)
+    }
+
+    /// A certificate for `key`, signed by this one, whether or not this one is an authority:
+    /// tests need chains that must be refused.
+    public func issue(
+        _ request: CertificateRequest, key: CertificateKey
+    ) throws(CertificateError) -> CertificateAuthority {
+        try CertificateAuthority(request, key: key, issuer: self)
+    }
+
+    private init(
+        _ request: CertificateRequest, key: CertificateKey, issuer: CertificateAuthority?
+    ) throws(CertificateError) {
+        unsafe pointer = try CertificateBuilder.build(request, key: key, issuer: issuer)
+        self.key = key
+        self.issuer = issuer
+    }
+
+    deinit { unsafe X509_free(pointer) }
+
+    /// The certificate, DER.
+    public var der: [UInt8] {
+        let count = unsafe i2d_X509(pointer, nil)
+        guard count > 0 else { return [] }
+        return unsafe [UInt8](unsafeUninitializedCapacity: Int(count)) { room, filled in
+            var cursor = room.baseAddress
+            filled = unsafe max(0, Int(i2d_X509(pointer, &cursor)))
+        }
+    }
+
+    /// The certificate as PEM.
+    public var pem: String {
+        get throws(CertificateError) {
+            guard
+                let text = unsafe PEMText.write({ unsafe PEM_write_bio_X509($0, pointer) })
+            else { throw CertificateError("the certificate cannot be written") }
+            return text
+        }
+    }
+
+    /// The certificate and its issuers as PEM, without the root: what a peer presents.
+    public var chainPEM: String {
+        get throws(CertificateError) {
+            var text = try pem
+            var next = issuer
+            while let certificate = next, certificate.issuer != nil {
+                text += try certificate.pem
+                next = certificate.issuer
+            }
+            return text
+        }
+    }
+}

@@ -1,0 +1,102 @@
+internal import COpenSSL
+internal import Core
+internal import Glibc
+
+/// A PEM file in memory, and the certificates or the key in it.
+@safe
+struct PEMFile {
+    /// Bundles are kilobytes; more than this is not one.
+    static let sizeLimit = 16 << 20
+
+    let path: String
+    private let bytes: [UInt8]
+
+    /// Reads the file at `path`.
+    init(path: String) throws(TLSConfigurationError) {
+        self.path = path
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.unreadable(path, errno) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw Self.unreadable(path, errno) }
+            if count == 0 { break }
+            bytes.append(contentsOf: chunk[..<count])
+            guard bytes.count <= Self.sizeLimit else {
+                throw TLSConfigurationError(
+                    path, "larger than 16 MiB", advice: "name a PEM file")
+            }
+        }
+        self.bytes = bytes
+    }
+
+    /// All certificates in the file, in order. The caller frees them.
+    ///
+    /// Fails when a block is broken, and when there is none.
+    func certificates() throws(TLSConfigurationError) -> [OpaquePointer] {
+        let blocks = certificateBlocks
+        guard blocks > 0 else {
+            throw TLSConfigurationError(
+                path, "contains no certificate",
+                advice: "the file must hold PEM blocks 'BEGIN CERTIFICATE'")
+        }
+        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+            throw Self.exhausted(path)
+        }
+        defer { unsafe BIO_free(bio) }
+        var certificates: [OpaquePointer] = unsafe []
+        ErrorQueue.clear()
+        while let certificate = unsafe COpenSSL_PEM_read_certificate(bio) {
+            unsafe certificates.append(certificate)
+        }
+        let reason = ErrorQueue.drainedText()
+        guard unsafe certificates.count == blocks else {
+            for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) }
+            throw TLSConfigurationError(
+                path,
+                unsafe "certificate \(certificates.count + 1) of \(blocks) is broken (\(reason))",
+                advice: "replace or remove that block")
+        }
+        return unsafe certificates
+    }
+
+    /// The private key in the file. The caller frees it.
+    func privateKey() throws(TLSConfigurationError) -> OpaquePointer {
+        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+            throw Self.exhausted(path)
+        }
+        defer { unsafe BIO_free(bio) }
+        ErrorQueue.clear()
+        guard let key = unsafe COpenSSL_PEM_read_private_key(bio) else {
+            throw TLSConfigurationError(
+                path, "holds no usable private key (\(ErrorQueue.drainedText()))",
+                advice: "the file must hold one unencrypted PEM private key")
+        }
+        return unsafe key
+    }
+
+    /// How many blocks claim to be a certificate of any kind.
+    private var certificateBlocks: Int {
+        bytes.split(separator: UInt8(ascii: "\n")).count { line in
+            var line = line
+            while let last = line.last, last == 0x0D || last == 0x20 || last == 0x09 {
+                line.removeLast()
+            }
+            return line.starts(with: "-----BEGIN ".utf8)
+                && line.suffix(16).elementsEqual("CERTIFICATE-----".utf8)
+        }
+    }
+
+    private static func unreadable(_ path: String, _ code: Int32) -> TLSConfigurationError {
+        let text = unsafe String(cString: strerror(code))
+        return TLSConfigurationError(
+            path, "cannot be read (\(text))", advice: "check the path and its permissions")
+    }
+
+    private static func exhausted(_ path: String) -> TLSConfigurationError {
+        TLSConfigurationError(path, "out of memory", advice: "free memory and try again")
+    }
+}

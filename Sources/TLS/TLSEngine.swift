@@ -1,0 +1,361 @@
+internal import COpenSSL
+public import Core
+
+/// One TLS connection, either role, without I/O: ciphertext in, ciphertext out.
+///
+///     handshake … handshake → complete → read / write … → closeNotify
+///
+/// Every call may append to `output`, failed ones too (alerts): send it after each. A failure is
+/// final; later calls repeat it. Belongs to the thread of its context.
+@safe
+public struct TLSEngine: ~Copyable {
+    /// Room that `handshake` and `read` need in `output`: an alert and a KeyUpdate always fit.
+    public static let minimumOutputRoom = 64
+    /// Most KeyUpdates a peer may send in a minute.
+    public static let keyUpdateLimit = 32
+    // A record's header, IV, tag or MAC, and padding, for every cipher suite libssl has.
+    private static let recordOverhead = 128
+
+    // Invariant: `ssl`, `observer` and `record` are this engine's own, freed by `deinit` in that
+    // order; `transfer` belongs to the context, which `server` or `client` keeps alive.
+    private let ssl: OpaquePointer
+    private let transfer: UnsafeMutablePointer<COpenSSL_Transfer>
+    private let observer: UnsafeMutablePointer<COpenSSL_Observer>
+    private let record: UnsafeMutablePointer<HandshakeRecord>
+    private let server: ServerTLSContext?
+    private let client: ClientTLSContext?
+    private var failure: Failure?
+    // A record that libssl has begun and must be offered again with the same length.
+    private var unfinishedWrite = 0
+
+    /// Whether the handshake is complete.
+    public private(set) var isEstablished = false
+    /// Whether the peer's close_notify arrived: an end of input without it is a truncation.
+    public private(set) var receivedCloseNotify = false
+    /// Whether `closeNotify` has put ours into the output.
+    public private(set) var sentCloseNotify = false
+    /// The peer, when it showed a certificate, it is valid, and the handshake is complete.
+    public private(set) var peer: VerifiedPeer?
+
+    // A class, so that the engine stays small and its hot path never copies strings.
+    private final class Failure {
+        let error: TLSError
+        init(_ error: TLSError) { self.error = error }
+    }
+
+    /// The server side of a new connection.
+    public init(server: ServerTLSContext) {
+        unsafe self.init(context: server.listener, unsafe server.transfer.pointer, server, nil)
+        unsafe SSL_set_accept_state(ssl)
+    }
+
+    /// The client side of a new connection to a server called `serverName`.
+    ///
+    /// A name that can neither be sent nor verified fails the handshake.
+    public init(client: ClientTLSContext, serverName: String?) {
+        unsafe self.init(context: client.context, unsafe client.transfer.pointer, nil, client)
+        unsafe SSL_set_connect_state(ssl)
+        unsafe record.pointee.trust = client.trust
+        if unsafe !client.prepare(ssl, serverName: serverName) {
+            failure = Failure(TLSError(.serverName, "no name to verify the server by"))
+        }
+    }
+
+    private init(
+        context: SSLContext, _ transfer: UnsafeMutablePointer<COpenSSL_Transfer>,
+        _ server: ServerTLSContext?, _ client: ClientTLSContext?
+    ) {
+        ErrorQueue.clear()
+        guard let ssl = unsafe SSL_new(context.pointer),
+            unsafe COpenSSL_attachTransfer(ssl, transfer) == 1
+        else { fatalError("out of memory") }
+        unsafe self.ssl = unsafe ssl
+        unsafe self.transfer = transfer
+        unsafe observer = .allocate(capacity: 1)
+        unsafe observer.initialize(
+            to: COpenSSL_Observer(
+                transfer: transfer, keyUpdateWindow: transfer.pointee.seconds, keyUpdates: 0,
+                alertSent: -1, alertReceived: -1))
+        unsafe record = .allocate(capacity: 1)
+        unsafe record.initialize(to: HandshakeRecord())
+        self.server = server
+        self.client = client
+        unsafe COpenSSL_observe(ssl, observer)
+        unsafe COpenSSL_SSL_set_app_data(ssl, record)
+    }
+
+    deinit {
+        unsafe SSL_free(ssl)
+        unsafe observer.deallocate()
+        unsafe record.deinitialize(count: 1)
+        unsafe record.deallocate()
+        ErrorQueue.clear()
+    }
+
+    // MARK: Events
+
+    /// Takes the handshake as far as `input` and `output` allow.
+    public mutating func handshake(
+        _ input: inout TLSInput, _ output: inout Buffer
+    ) -> HandshakeResult {
+        if let failure { return .failed(failure.error) }
+        if isEstablished { return .complete }
+        guard output.available >= Self.minimumOutputRoom else { return .needOutput }
+        ErrorQueue.clear()
+        let ssl = unsafe ssl
+        let status = exchange(&input, &output) { unsafe SSL_do_handshake(ssl) }
+        if status == 1 {
+            if let error = establish() { return .failed(fail(error)) }
+            return .complete
+        }
+        switch unsafe SSL_get_error(ssl, status) {
+        case SSL_ERROR_WANT_READ: return .needInput
+        case SSL_ERROR_WANT_WRITE: return .needOutput
+        case SSL_ERROR_ZERO_RETURN:
+            receivedCloseNotify = true
+            return .failed(fail(TLSError(.peerAlert, "closed during the handshake")))
+        default: return .failed(fail(currentError()))
+        }
+    }
+
+    /// Decrypts into `buffer` until it is full or `input` is used up.
+    ///
+    /// - Precondition: `buffer` has room.
+    public mutating func read(
+        into buffer: inout Buffer, _ input: inout TLSInput, _ output: inout Buffer
+    ) -> ReadResult {
+        if let failure { return .failed(failure.error) }
+        guard isEstablished else { return .failed(TLSError(.internal, "read before handshake")) }
+        precondition(buffer.available > 0)
+        guard output.available >= Self.minimumOutputRoom else { return .needOutput }
+        ErrorQueue.clear()
+        let ssl = unsafe ssl
+        let transfer = unsafe transfer
+        var total = 0
+        var status: Int32 = 1
+        exchange(&input, &output) {
+            unsafe buffer.withRoom { room in
+                while total < room.count {
+                    var count = 0
+                    status = unsafe SSL_read_ex(
+                        ssl, room.baseAddress.map { unsafe $0 + total }, room.count - total, &count)
+                    if status != 1 { break }
+                    total += count
+                    // Saves a call that would only find nothing to read.
+                    if unsafe transfer.pointee.inputOffset == transfer.pointee.inputCount,
+                        unsafe SSL_has_pending(ssl) == 0
+                    {
+                        break
+                    }
+                }
+                return total
+            }
+        }
+        if unsafe observer.pointee.keyUpdates > Self.keyUpdateLimit {
+            return .failed(fail(TLSError(.keyUpdateFlood, "too many KeyUpdate messages")))
+        }
+        if status == 1 { return .bytes(total) }
+        return unfinishedRead(status, after: total)
+    }
+
+    /// Encrypts as much of `bytes` as surely fits into `output`, in records of up to 16 KiB.
+    public mutating func write(_ bytes: ByteView, _ output: inout Buffer) -> WriteResult {
+        if let failure { return .failed(failure.error) }
+        guard isEstablished, !sentCloseNotify else {
+            return .failed(TLSError(.internal, "write outside the open connection"))
+        }
+        ErrorQueue.clear()
+        let ssl = unsafe ssl
+        var total = 0
+        var input = TLSInput.empty
+        while total < bytes.count {
+            let room = output.available - Self.recordOverhead - Self.minimumOutputRoom
+            var size = min(bytes.count - total, Limits.tlsPlaintextRecord)
+            if unfinishedWrite > 0 {
+                guard output.available >= Self.minimumOutputRoom else { break }
+                size = min(unfinishedWrite, bytes.count - total)
+            } else if size > room {
+                // A short record only where the buffer offers no better: not as a left-over.
+                guard room > 0, room >= 1_024 || output.count == 0 else { break }
+                size = room
+            }
+            let start = unsafe bytes.dropFirst(total).raw.baseAddress
+            var written = 0
+            let status = exchange(&input, &output) {
+                unsafe SSL_write_ex(ssl, start, size, &written)
+            }
+            guard status == 1 else {
+                guard unsafe SSL_get_error(ssl, status) == SSL_ERROR_WANT_WRITE else {
+                    return .failed(fail(currentError()))
+                }
+                unfinishedWrite = size
+                break
+            }
+            unfinishedWrite = 0
+            total += written
+        }
+        return .accepted(total)
+    }
+
+    /// Tells the peer that we send no more, if the handshake is complete and `output` has room.
+    public mutating func closeNotify(_ output: inout Buffer) {
+        guard isEstablished, failure == nil, !sentCloseNotify,
+            output.available >= Self.minimumOutputRoom
+        else { return }
+        ErrorQueue.clear()
+        let ssl = unsafe ssl
+        var input = TLSInput.empty
+        _ = exchange(&input, &output) { unsafe SSL_shutdown(ssl) }
+        sentCloseNotify = unsafe SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN != 0
+        ErrorQueue.clear()
+    }
+
+    // MARK: Queries
+
+    /// Whether a read could yield something without further input.
+    public var hasPending: Bool { unsafe SSL_has_pending(ssl) == 1 }
+
+    /// Whether a whole ClientHello has arrived (S26).
+    public var clientHelloSeen: Bool { unsafe record.pointee.clientHellos > 0 }
+
+    /// Index of the virtual host that the ClientHello chose.
+    public var virtualHostIndex: Int? { unsafe record.pointee.virtualHost }
+
+    /// The server name that the client asked for: lowercase, no trailing dot. Allocates.
+    public var serverName: String? {
+        unsafe record.pointee.serverName.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The negotiated version, `TLSv1.3` or `TLSv1.2`; empty before it is known.
+    public var protocolName: StaticString {
+        switch unsafe SSL_version(ssl) {
+        case TLSVersion.tls13.rawValue: "TLSv1.3"
+        case TLSVersion.tls12.rawValue: "TLSv1.2"
+        default: ""
+        }
+    }
+
+    /// OpenSSL's name of the cipher suite; empty before it is known. Allocates.
+    public var cipherName: String {
+        guard let cipher = unsafe SSL_get_current_cipher(ssl),
+            let name = unsafe SSL_CIPHER_get_name(cipher)
+        else { return "" }
+        return unsafe String(cString: name)
+    }
+
+    /// Whether ALPN chose http/1.1; false when the client offered no protocols.
+    public var negotiatedHTTP11: Bool {
+        var name: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        unsafe SSL_get0_alpn_selected(ssl, &name, &count)
+        guard let name = unsafe name else { return false }
+        return unsafe ByteView(base: name, count: Int(count)).equals("http/1.1")
+    }
+
+    // MARK: Private
+
+    /// Runs one SSL call over `input` and `output`.
+    @inline(__always)
+    private func exchange<Result>(
+        _ input: inout TLSInput, _ output: inout Buffer, _ body: () -> Result
+    ) -> Result {
+        let transfer = unsafe transfer
+        let bytes = input.remaining
+        var result: Result?
+        unsafe output.withRoom { room in
+            unsafe transfer.pointee.input = bytes.raw.baseAddress?
+                .assumingMemoryBound(to: UInt8.self)
+            unsafe transfer.pointee.inputCount = bytes.count
+            unsafe transfer.pointee.inputOffset = 0
+            unsafe transfer.pointee.output = room.baseAddress?
+                .assumingMemoryBound(to: UInt8.self)
+            unsafe transfer.pointee.outputCapacity = room.count
+            unsafe transfer.pointee.outputCount = 0
+            result = body()
+            return unsafe transfer.pointee.outputCount
+        }
+        unsafe input.consumed += transfer.pointee.inputOffset
+        unsafe transfer.pointee.input = nil
+        unsafe transfer.pointee.inputCount = 0
+        unsafe transfer.pointee.inputOffset = 0
+        unsafe transfer.pointee.output = nil
+        unsafe transfer.pointee.outputCapacity = 0
+        unsafe transfer.pointee.outputCount = 0
+        guard let result else { preconditionFailure("withRoom runs its body") }
+        return result
+    }
+
+    private mutating func unfinishedRead(_ status: Int32, after total: Int) -> ReadResult {
+        switch unsafe SSL_get_error(ssl, status) {
+        case SSL_ERROR_WANT_READ: return total > 0 ? .bytes(total) : .needInput
+        case SSL_ERROR_WANT_WRITE: return total > 0 ? .bytes(total) : .needOutput
+        case SSL_ERROR_ZERO_RETURN:
+            receivedCloseNotify = true
+            return total > 0 ? .bytes(total) : .closeNotify
+        default:
+            // What was decrypted before the failure is good; the next call reports the failure.
+            let error = fail(currentError())
+            return total > 0 ? .bytes(total) : .failed(error)
+        }
+    }
+
+    /// Turns the verification's proposal into the peer (S05); the error when that is impossible.
+    private mutating func establish() -> TLSError? {
+        if let server {
+            guard let host = unsafe record.pointee.virtualHost,
+                unsafe SSL_get_SSL_CTX(ssl) == server.hosts[host].context.pointer
+            else { return TLSError(.internal, "no virtual host was chosen") }
+        }
+        guard unsafe SSL_session_reused(ssl) == 0 else {
+            return TLSError(.internal, "a session was resumed although resumption is off")
+        }
+        if unsafe record.pointee.trust != nil,
+            let certificate = unsafe SSL_get0_peer_certificate(ssl)
+        {
+            guard case .valid(let chain) = unsafe record.pointee.verification,
+                unsafe PeerCertificate(certificate)?.der == chain.leaf.der
+            else { return TLSError(.internal, "the peer's certificate was not verified") }
+            peer = VerifiedPeer(chain)
+        }
+        unsafe record.pointee.verification = nil
+        isEstablished = true
+        return nil
+    }
+
+    @discardableResult
+    private mutating func fail(_ error: TLSError) -> TLSError {
+        failure = Failure(error)
+        peer = nil
+        return error
+    }
+
+    /// The one place that turns OpenSSL's error queue and the callbacks' findings into an error.
+    private func currentError() -> TLSError {
+        let queued = ErrorQueue.drain()
+        let sent = unsafe observer.pointee.alertSent
+        let received = unsafe observer.pointee.alertReceived
+        var error: TLSError
+        if let refusal = unsafe record.pointee.refusal {
+            error = refusal
+        } else if case .refused(let refusal) = unsafe record.pointee.verification {
+            error = TLSError(.certificate, refusal.reason)
+            error.depth = refusal.depth
+            error.x509Code = refusal.code
+            error.subjectOfFailedCertificate = refusal.subject
+        } else if received > 0 {
+            error = TLSError(.peerAlert, queued?.text ?? "the peer sent a fatal alert")
+            error.alert = UInt8(truncatingIfNeeded: received)
+        } else if let queued {
+            let reason = COpenSSL_ERR_GET_REASON(queued.code)
+            let isMissing =
+                COpenSSL_ERR_GET_LIB(queued.code) == ERR_LIB_SSL
+                && (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
+                    || reason == SSL_R_EXCESSIVE_MESSAGE_SIZE)
+            error = TLSError(isMissing ? .certificate : .protocolViolation, queued.text)
+        } else {
+            error = TLSError(.internal, "the connection failed without a reason")
+        }
+        if sent >= 0 { error.alert = UInt8(truncatingIfNeeded: sent) }
+        return error
+    }
+}
