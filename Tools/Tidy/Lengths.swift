@@ -45,8 +45,10 @@ enum Lengths {
         if let keyword = words.firstIndex(of: "func"), keyword + 1 < words.count {
             return "func \(words[keyword + 1])"
         }
-        // `self.init(…)` and `Type.init` are calls; a declaration begins the line but for modifiers.
-        let modifiers: Set<Substring> = ["public", "internal", "private", "fileprivate", "convenience"]
+        // `self.init(…)` and `Type.init` are calls; a declaration stands first but for modifiers.
+        let modifiers: Set<Substring> = [
+            "public", "internal", "private", "fileprivate", "convenience",
+        ]
         let first = words.first { !modifiers.contains($0) }
         guard first == "init" || first == "deinit" else { return nil }
         return String(line).contains(".init") ? nil : first.map(String.init)

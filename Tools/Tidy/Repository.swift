@@ -63,11 +63,9 @@ struct Repository {
         let suffixes = [".swift", ".c", ".h", ".py", ".sh", ".md"]
         if suffixes.contains(where: { name.hasSuffix($0) }) { return true }
         // Scripts have no suffix: they are executable instead.
-        var isFolder: ObjCBool = false
         let full = root + "/" + path
-        return !name.contains(".") && FileManager.default.isExecutableFile(atPath: full)
-            && FileManager.default.fileExists(atPath: full, isDirectory: &isFolder)
-            && !isFolder.boolValue
+        return !name.contains(".") && !isFolder(full)
+            && FileManager.default.isExecutableFile(atPath: full)
     }
 
     private func names(in folder: String) -> [String] {
@@ -75,11 +73,11 @@ struct Repository {
     }
 
     private func folders(in folder: String) -> [String] {
-        names(in: folder).filter { name in
-            var isFolder: ObjCBool = false
-            let path = folder + "/" + name
-            return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-                && isFolder.boolValue
-        }
+        names(in: folder).filter { isFolder(folder + "/" + $0) }
+    }
+
+    private func isFolder(_ path: String) -> Bool {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return attributes?[.type] as? FileAttributeType == .typeDirectory
     }
 }
