@@ -7,6 +7,7 @@ the inbound header of that name dropped, HTTP/1.1 with keep-alive to one upstrea
 
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import subprocess
@@ -109,7 +110,7 @@ def _start_nginx(name, directory, upstream_port):
     configuration = directory / "nginx.conf"
     configuration.write_text(f"""{user}
 worker_processes 1;
-worker_rlimit_nofile 65536;
+worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[0]};
 daemon off;
 pid {directory}/pid;
 error_log {directory}/error.log error;
@@ -158,7 +159,8 @@ def _start_haproxy(name, directory, upstream_port):
     configuration = directory / "haproxy.cfg"
     configuration.write_text(f"""global
     nbthread 1
-    maxconn 20000
+    maxconn 16000
+    no strict-limits
     tune.ssl.cachesize 0
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 defaults
