@@ -50,7 +50,7 @@ def load_command(directory, port, connections, seconds, arguments=()):
     ]
 
 
-def parse_load(name, output):
+def parse_load(name, output, may_be_idle=False):
     """The load generator's figures, or an error if not every request was answered."""
     try:
         figures = json.loads(output.strip().splitlines()[-1])
@@ -58,7 +58,7 @@ def parse_load(name, output):
         figures = json.loads(output) if output.strip().startswith("{") else None
     if figures is None:
         raise LoadError(f"{name}: the load generator printed no figures")
-    if figures["errors"] or not figures["requests"]:
+    if figures["errors"] or not (figures["requests"] or may_be_idle):
         raise LoadError(f"{name}: {figures['errors']} errors, {figures['requests']} requests")
     return figures
 
@@ -68,33 +68,45 @@ def load(scenario, name, directory, port, seconds):
     command = load_command(
         directory, port, scenario.connections, seconds, scenario.arguments
     )
+    return _finished(f"{scenario.name} through {name}", command, seconds)
+
+
+def _finished(name, command, seconds, may_be_idle=False):
     result = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     if result.returncode != 0:
-        raise LoadError(f"{scenario.name} through {name}: {result.stderr.strip()[-2000:]}")
-    return parse_load(f"{scenario.name} through {name}", result.stdout)
+        raise LoadError(f"{name}: {result.stderr.strip()[-2000:]}")
+    return parse_load(name, result.stdout, may_be_idle)
+
+
+def _opening_command(scenario, directory, port):
+    """Opens and closes the scenario's connections, for what that alone costs."""
+    return load_command(directory, port, scenario.connections, 1, ("--hold-idle",))
 
 
 def measure(scenario, name, process, directory, port, seconds):
     """CPU microseconds of the proxy per request, with what else one run shows.
 
     A run begins with the handshakes of its connections. Where they are not what is measured, a
-    short run goes first and is subtracted, which leaves the requests of the longer one.
+    run that only opens as many connections goes first, and its cost is subtracted.
     """
-    lead_cpu, lead_requests = 0.0, 0
+    opening_cpu, opening_requests = 0.0, 0
     if scenario.keeps_connections:
         before = process.run_time()
-        lead_requests = load(scenario, name, directory, port, 1)["requests"]
-        lead_cpu = process.run_time() - before
+        command = _opening_command(scenario, directory, port)
+        opening = _finished(f"opening through {name}", command, 1, may_be_idle=True)
+        opening_cpu, opening_requests = process.run_time() - before, opening["requests"]
     cores = core_times()
     before = process.run_time()
-    figures = load(scenario, name, directory, port, seconds + (1 if lead_requests else 0))
+    figures = load(scenario, name, directory, port, seconds)
     cpu = process.run_time() - before
     busy = utilisation(cores, core_times())
-    requests = figures["requests"] - lead_requests
-    if requests <= 0:
-        raise LoadError(f"{scenario.name} through {name}: a longer run had fewer requests")
+    requests = figures["requests"] - opening_requests
+    if requests <= 0 or cpu <= opening_cpu:
+        raise LoadError(f"{scenario.name} through {name}: too few requests to measure")
     return {
-        "cpuMicroseconds": (cpu - lead_cpu) / requests * 1e6,
+        "cpuMicroseconds": (cpu - opening_cpu) / requests * 1e6,
+        "openingCPUMilliseconds": opening_cpu * 1e3,
+        "requests": figures["requests"],
         "requestsPerSecond": figures["requests"] / figures["seconds"],
         "p50us": figures["p50us"],
         "p99us": figures["p99us"],
@@ -105,29 +117,36 @@ def measure(scenario, name, process, directory, port, seconds):
 
 def system_calls(scenario, name, process, directory, port, seconds):
     """System calls per request, or None where perf may not count them."""
-    counts = []
-    for duration in (1, 1 + seconds):
-        command = load_command(
-            directory, port, scenario.connections, duration, scenario.arguments
-        )
-        counting = [
-            "perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter",
-            "-p", ",".join(map(str, process.pids())), "--", *command,
-        ]
-        try:
-            result = subprocess.run(
-                counting, capture_output=True, text=True, timeout=duration + 60
-            )
-        except FileNotFoundError:
+    calls, requests = 0, 0
+    if scenario.keeps_connections:
+        command = _opening_command(scenario, directory, port)
+        counted = _counted(f"opening through {name}", process, command, 1)
+        if counted is None:
             return None
-        lines = [line for line in result.stderr.splitlines() if "raw_syscalls" in line]
-        if result.returncode != 0 or not lines or not lines[0].split(",")[0].isdigit():
-            return None
-        requests = parse_load(f"{scenario.name} through {name}", result.stdout)["requests"]
-        counts.append((int(lines[0].split(",")[0]), requests))
-    if not scenario.keeps_connections:
-        return counts[1][0] / counts[1][1]
-    return (counts[1][0] - counts[0][0]) / max(counts[1][1] - counts[0][1], 1)
+        calls, requests = -counted[0], -counted[1]
+    command = load_command(
+        directory, port, scenario.connections, seconds, scenario.arguments
+    )
+    counted = _counted(f"{scenario.name} through {name}", process, command, seconds)
+    if counted is None:
+        return None
+    return (calls + counted[0]) / max(requests + counted[1], 1)
+
+
+def _counted(name, process, command, seconds):
+    """System calls of the proxy and requests while `command` runs."""
+    counting = [
+        "perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter",
+        "-p", ",".join(map(str, process.pids())), "--", *command,
+    ]
+    try:
+        result = subprocess.run(counting, capture_output=True, text=True, timeout=seconds + 60)
+    except FileNotFoundError:
+        return None
+    lines = [line for line in result.stderr.splitlines() if "raw_syscalls" in line]
+    if result.returncode != 0 or not lines or not lines[0].split(",")[0].isdigit():
+        return None
+    return int(lines[0].split(",")[0]), parse_load(name, result.stdout, True)["requests"]
 
 
 def idle_bytes(name, process, directory, port, connections, seconds=60):
