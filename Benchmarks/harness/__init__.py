@@ -1,0 +1,1 @@
+"""What Benchmarks/compare and Benchmarks/smoke share. Python's standard library only."""

@@ -1,0 +1,210 @@
+"""The proxies under test, each told to do the same job with one worker.
+
+The job: TLS 1.2 or 1.3 with the same server certificate, a client certificate required and
+verified against the same root, no session resumption, X-Client-Cert-Sub set from its subject and
+the inbound header of that name dropped, HTTP/1.1 with keep-alive to one upstream, no access log.
+"""
+
+import os
+import pathlib
+import resource
+import shutil
+import socket
+import subprocess
+
+from .processes import PROXY_CORE, Process
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+POSTERN = pathlib.Path(os.environ.get("POSTERN_BINARY", ROOT / ".build/release/postern"))
+LOAD_GENERATOR = pathlib.Path(
+    os.environ.get("LOAD_GENERATOR_BINARY", ROOT / ".build/release/LoadGenerator")
+)
+NAMES = ("io_uring", "epoll", "nginx", "haproxy")
+_DEBIAN_PATHS = "/usr/sbin:/usr/local/sbin:/sbin"
+
+
+def missing(names):
+    """What has to be there before these proxies can be compared, each in words."""
+    found = []
+    for path, product in ((POSTERN, "postern"), (LOAD_GENERATOR, "LoadGenerator")):
+        if not os.access(path, os.X_OK):
+            found.append(f"{path}: swift build -c release --product {product}")
+    for name, package in (("nginx", "nginx"), ("haproxy", "haproxy")):
+        if name in names and not _program(name):
+            found.append(f"{name}: apt-get install {package}")
+    for name, package in (("openssl", "openssl"), ("curl", "curl"), ("taskset", "util-linux")):
+        if not shutil.which(name):
+            found.append(f"{name}: apt-get install {package}")
+    return found
+
+
+def version(name):
+    """The proxy's own first line about its version."""
+    if name in ("io_uring", "epoll"):
+        command = [POSTERN, "version"]
+    else:
+        command = [_program(name), "-v"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    return (result.stdout + result.stderr).strip().splitlines()[0]
+
+
+def start_backend(directory, core, body_bytes):
+    """Starts `postern echo`; with `body_bytes` None it answers with what it received, as JSON.
+    Returns the process and its port."""
+    port_file = directory / f"backend-{body_bytes}.port"
+    port_file.unlink(missing_ok=True)
+    command = [POSTERN, "echo", "--listen", "127.0.0.1:0", "--port-file", port_file]
+    if body_bytes is not None:
+        command += ["--body-bytes", str(body_bytes)]
+    process = Process("backend", command, core, directory / "backend.log")
+    try:
+        text = process.wait_for(lambda: _contents(port_file), "port")
+    except BaseException:
+        process.end()
+        raise
+    return process, int(text.split(":")[-1])
+
+
+def start(name, directory, upstream_port):
+    """Starts a proxy on its core. Returns the process and the port it listens on."""
+    directory = directory / name
+    directory.mkdir(exist_ok=True)
+    starter = {"nginx": _start_nginx, "haproxy": _start_haproxy}.get(name, _start_postern)
+    return starter(name, directory, upstream_port)
+
+
+def _start_postern(name, directory, upstream_port):
+    ready = directory / "ready"
+    ready.unlink(missing_ok=True)
+    configuration = directory / "postern.yaml"
+    text = subprocess.run(
+        [
+            ROOT / "Tools/gateway-configuration", "--certificates", directory.parent,
+            "--listen", "127.0.0.1:0", "--upstream", f"127.0.0.1:{upstream_port}",
+        ],
+        check=True, capture_output=True, text=True, timeout=10,
+    ).stdout
+    configuration.write_text(text)
+    command = [
+        POSTERN, "run", "--config", configuration, "--io", name, "--workers", "1",
+        "--ready-file", ready,
+    ]
+    process = Process(name, command, PROXY_CORE, directory / "log")
+    try:
+        line = process.wait_for(lambda: _contents(ready), "ready file")
+    except BaseException:
+        process.end()
+        raise
+    return process, int(line.split()[1].split(":")[-1])
+
+
+def _start_nginx(name, directory, upstream_port):
+    port = _free_port()
+    certificates = directory.parent
+    # Workers keep the rights of whoever runs the benchmark, to reach the temporary folder.
+    user = "user root;" if os.geteuid() == 0 else ""
+    temporary = "\n".join(
+        f"    {kind}_temp_path {directory}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = directory / "nginx.conf"
+    configuration.write_text(f"""{user}
+worker_processes 1;
+worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[0]};
+daemon off;
+pid {directory}/pid;
+error_log {directory}/error.log error;
+events {{ worker_connections 32768; }}
+http {{
+    access_log off;
+{temporary}
+    keepalive_timeout 300s;
+    keepalive_requests 1000000000;
+    client_max_body_size 0;
+    upstream backend {{
+        server 127.0.0.1:{upstream_port};
+        keepalive 128;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} ssl backlog=4096;
+        server_name localhost;
+        ssl_certificate {certificates}/server.pem;
+        ssl_certificate_key {certificates}/server.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_client_certificate {certificates}/ca.pem;
+        ssl_verify_client on;
+        ssl_verify_depth 2;
+        ssl_session_cache off;
+        ssl_session_tickets off;
+        location / {{
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Host $host;
+            proxy_set_header Connection "";
+            proxy_set_header X-Client-Cert-Sub $ssl_client_s_dn;
+            proxy_request_buffering off;
+            proxy_max_temp_file_size 0;
+        }}
+    }}
+}}
+""")
+    command = [_program("nginx"), "-e", directory / "error.log", "-c", configuration]
+    return _listening(Process(name, command, PROXY_CORE, directory / "log"), port)
+
+
+def _start_haproxy(name, directory, upstream_port):
+    port = _free_port()
+    certificates = directory.parent
+    configuration = directory / "haproxy.cfg"
+    configuration.write_text(f"""global
+    nbthread 1
+    maxconn 16000
+    no strict-limits
+    tune.ssl.cachesize 0
+    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 300s
+    timeout server 300s
+    timeout http-keep-alive 300s
+frontend edge
+    bind 127.0.0.1:{port} backlog 4096 ssl crt {certificates}/server-and-key.pem \\
+        ca-file {certificates}/ca.pem verify required alpn http/1.1
+    http-request del-header X-Client-Cert-Sub
+    http-request set-header X-Client-Cert-Sub %[ssl_c_s_dn(,0,rfc2253)]
+    default_backend backend
+backend backend
+    http-reuse always
+    server backend 127.0.0.1:{upstream_port} pool-max-conn 128
+""".replace(" \\\n       ", ""))
+    command = [_program("haproxy"), "-db", "-f", configuration]
+    return _listening(Process(name, command, PROXY_CORE, directory / "log"), port)
+
+
+def _listening(process, port):
+    def accepts():
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        process.wait_for(accepts, "listener")
+    except BaseException:
+        process.end()
+        raise
+    return process, port
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _contents(path):
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _program(name):
+    return shutil.which(name) or shutil.which(name, path=_DEBIAN_PATHS)
