@@ -69,8 +69,8 @@ let package = Package(
         .executableTarget(
             name: "postern",
             dependencies: [
-                "Core", "EventLoop", "TLS", "Crypto", "GatewayConfiguration", "Server",
-                argumentParser, logging,
+                "Core", "EventLoop", "TLS", "Crypto", "HTTP", "Identity", "Telemetry",
+                "GatewayConfiguration", "Server", argumentParser, logging,
             ],
             swiftSettings: strict),
 
