@@ -60,7 +60,8 @@ let package = Package(
                 "Authorization"]),
         module(
             "Proxy",
-            ["Core", "TLS", "HTTP", "Identity", "Authorization", "Upstream", "Telemetry"]),
+            ["Core", "Crypto", "TLS", "HTTP", "Identity", "Authorization", "Upstream",
+                "Telemetry"]),
         // Layer 5: threads, sockets, files; the command line.
         module(
             "Server",

@@ -20,6 +20,17 @@ public enum SHA256 {
     }
 }
 
+/// SHA-1 (FIPS 180-4), for protocols that prescribe it where no security rests on it: the
+/// WebSocket handshake.
+public enum SHA1 {
+    /// The digest of `bytes`, 20 bytes.
+    public static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 20)
+        unsafe COpenSSL.SHA1(bytes, bytes.count, &digest)
+        return digest
+    }
+}
+
 /// HMAC with SHA-256 (RFC 2104).
 public enum HMACSHA256 {
     /// The authentication code of `bytes` under `key`, 32 bytes.

@@ -1,5 +1,3 @@
-public import Core
-
 /// What a session asks its worker to do; the session itself performs no I/O.
 public enum Action: Equatable, Sendable {
     /// Take a connection for the current exchange; `fresh` when a reused one has just failed.

@@ -1,7 +1,7 @@
+import Authorization
 import Core
 import HTTP
 import Telemetry
-public import Upstream
 
 /// One request and its response.
 ///
@@ -58,6 +58,11 @@ struct Exchange {
 
     var status: UInt16 = 0
     var refusal: RefusalReason?
+    var refusalDetail: StaticString = ""
+    /// Proof that the request may be forwarded; there is no outbound head without it.
+    var grant: Grant?
+    /// What the upstream's 101 has to say.
+    var webSocketAccept: WebSocketAccept?
     var startedAt = Instant(nanoseconds: 0)
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0

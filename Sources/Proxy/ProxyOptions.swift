@@ -40,13 +40,3 @@ public struct ProxyLimits: Sendable {
     /// The defaults.
     public init() {}
 }
-
-/// Which forwarding fields are written.
-public enum ForwardingStyle: Sendable {
-    /// `X-Forwarded-For`, `-Proto` and `-Host`.
-    case xForwarded
-    /// `Forwarded` (RFC 7239).
-    case forwarded
-    /// None; inbound ones are still removed.
-    case off
-}

@@ -105,21 +105,29 @@ public final class VirtualHost {
 
     deinit { unsafe storage.deallocate() }
 
-    /// Whether a request for `host` (normalised, without port) belongs here (security rule S02).
-    public func answers(to host: ByteView) -> Bool {
-        guard !names.isEmpty else { return true }
-        for range in names where HostName.matches(host, pattern: text[range]) { return true }
+    /// Whether a request for `authority` belongs here (security rule S02); `host` is nil when the
+    /// authority is empty or no valid one.
+    public func answers(to host: HostName?, in authority: ByteView) -> Bool {
+        guard !names.isEmpty else { return host != nil || authority.isEmpty }
+        guard let host else { return false }
+        for index in names.indices where host.matches(authority, text[names[index]]) {
+            return true
+        }
         return false
     }
 
     /// The route for a request: the longest prefix that has the method.
     ///
     /// - Complexity: O(routes of this virtual host).
-    public func route(host: ByteView, path: ByteView, method: ByteView) -> Match {
+    public func route(
+        host: HostName?, in authority: ByteView, path: ByteView, method: ByteView
+    ) -> Match {
         var sawPath = false
         for index in entries.indices {
             let entry = entries[index]
-            guard entry.host.isEmpty || HostName.matches(host, pattern: text[entry.host]),
+            let isForHost =
+                entry.host.isEmpty || host?.matches(authority, text[entry.host]) ?? false
+            guard isForHost,
                 Self.path(path, hasPrefix: text[entry.prefix])
             else { continue }
             guard entry.methods.isEmpty || Self.list(text[entry.methods], contains: method) else {

@@ -1,7 +1,7 @@
-public import Core
+import Core
 import HTTP
 import TLS
-public import Telemetry
+import Telemetry
 
 // Deadlines, refusals, and the three steps of teardown: drain, linger, close.
 extension Session {
@@ -14,9 +14,10 @@ extension Session {
         let isComplete = exchange.head != nil && isBodyAbsent && reason.status != 400
         let closes =
             !isComplete || !exchange.request.keepAlive || turn.isDraining || hasReceivedEnd
-        ErrorResponse.append(
-            status: reason.status, reason: detail, closes: closes,
-            isHead: exchange.request.method == .head, to: &turn.staging)
+        exchange.refusalDetail = detail
+        _ = ErrorResponse.append(
+            status: reason.status, close: closes, hasBody: exchange.request.method != .head,
+            to: &turn.staging)
         exchange.hasResponseStarted = true
         flushStaging(&turn)
         guard state != .closed else { return }
@@ -226,6 +227,6 @@ extension Session {
         let duration = turn.now.monotonic.since(exchange.startedAt)
         turn.environment.metrics.recordResponse(status: exchange.status, duration: duration)
         guard let log = turn.environment.accessLog else { return }
-        writeAccessLog(to: log, duration: duration, turn)
+        writeAccessLog(to: log, duration: duration, &turn)
     }
 }

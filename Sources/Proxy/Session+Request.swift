@@ -70,7 +70,7 @@ extension Session {
     /// - Returns: whether a head was complete, and the session has moved on.
     private mutating func parseHead(_ buffer: inout Buffer, _ turn: inout Turn) -> Bool {
         let limits = turn.environment.limits.head
-        do {
+        do throws(RequestError) {
             let parsed = try RequestParser.parse(
                 buffer.filled, from: scanned, limits: limits, into: &turn.fields)
             switch parsed {
@@ -100,7 +100,7 @@ extension Session {
         exchange.head = buffer
         exchange.received = buffer.count
         exchange.request = head
-        exchange.consumed = head.start + head.headLength
+        exchange.consumed = head.headLength
         turn.requestCounter &+= 1
         exchange.requestNumber = turn.requestCounter
         served &+= 1
@@ -130,20 +130,21 @@ extension Session {
             }
         }
         let host = turn.environment.virtualHosts[virtualHost]
-        let authority = bytes[head.form == .absolute ? head.authority : head.host]
-        guard let name = HostName(authority), host.answers(to: authority[name.name]) else {
+        let authority = bytes[head.host]
+        let name = HostName(authority)
+        guard host.answers(to: name, in: authority) else {
             throw Refusal(.misdirected, "host does not belong to the handshake's virtual host")
         }
         let path = bytes[head.path]
         let method = bytes[head.methodRange]
-        switch host.route(host: authority[name.name], path: path, method: method) {
+        switch host.route(host: name, in: authority, path: path, method: method) {
         case .none: throw Refusal(.noRoute, "no route for this host and path")
         case .methodNotAllowed: throw Refusal(.methodNotAllowed, "method not allowed here")
         case .route(let index): exchange.route = index
         }
         let route = host.routes[exchange.route]
-        do {
-            try route.pathPolicy.check(path)
+        do throws(RequestError) {
+            try route.pathPolicy.check(bytes, head)
         } catch {
             throw Refusal(.badRequest, error.reason)
         }
@@ -159,25 +160,38 @@ extension Session {
     private mutating func prepareForwarding(
         _ grant: Grant, _ turn: inout Turn
     ) throws(Refusal) {
-        guard let buffer = exchange.head else { preconditionFailure("no head to forward") }
-        let request = exchange.request
+        guard var working = exchange.head else { preconditionFailure("no head to forward") }
+        let bytes = working.filled
         var insertions = SegmentList()
         if let block = identity.block { insertions.append(block.view) }
-        var working = buffer
-        let start = working.count
-        appendForwardingLines(to: &working, &turn)
-        insertions.append(
-            working.filled[ByteRange(from: start, to: working.count)])
         var outbound = SegmentList()
-        do {
+        do throws(RequestError) {
+            let isTrusted = turn.environment.trustedProxies.contains(peer.address)
+            let dropped = try turn.environment.firewall.screenRequest(
+                bytes, &turn.fields, options: ScreenOptions(trustsForwarding: isTrusted))
+            turn.environment.metrics.recordDropped(dropped)
+            let start = working.count
+            guard appendLines(to: &working, isTrusted: isTrusted, &turn) else {
+                throw RequestError(431, "no room for the forwarding fields")
+            }
+            insertions.append(working.filled[ByteRange(from: start, to: working.count)])
+            let options = RequestRewriteOptions(
+                screen: ScreenOptions(trustsForwarding: isTrusted),
+                forwardsUpgrade: exchange.wantsWebSocket)
             try RequestRewriter.rewrite(
-                working.filled, request, &turn.fields, grant: grant.rewritePermission,
-                firewall: turn.environment.firewall, keepsUpgrade: exchange.wantsWebSocket,
-                insertions: insertions, into: &outbound, overflow: &working)
+                bytes, exchange.request, &turn.fields, firewall: turn.environment.firewall,
+                options: options, insertions: insertions, into: &outbound, scratch: &working)
         } catch {
+            exchange.head = working
             throw Refusal(RefusalReason(status: error.status), error.reason)
         }
+        exchange.grant = grant
         exchange.head = working
+        if exchange.wantsWebSocket,
+            let key = WebSocketHandshake.key(bytes, exchange.request, turn.fields)
+        {
+            exchange.webSocketAccept = WebSocketAccept(key: key)
+        }
         takeBodyStart(&outbound)
         exchange.outbound = outbound
     }
@@ -207,19 +221,36 @@ extension Session {
         }
     }
 
-    private func appendForwardingLines(to buffer: inout Buffer, _ turn: inout Turn) {
-        let environment = turn.environment
-        ForwardedHeaders.append(
-            style: environment.forwarding, peer: peer,
-            isTrusted: environment.trustedProxies.contains(peer.address),
-            request: exchange.request, bytes: buffer.filled.prefix(exchange.received),
-            fields: turn.fields, to: &buffer)
-        if !ByteView(environment.requestIDName).isEmpty {
-            RequestID.appendLine(
-                name: environment.requestIDName, high: environment.requestIDPrefix,
-                low: exchange.requestNumber, to: &buffer)
+    /// Appends the lines that are ours: where the request came from, its id, `Via`.
+    ///
+    /// - Returns: false when they do not fit.
+    private func appendLines(
+        to buffer: inout Buffer, isTrusted: Bool, _ turn: inout Turn
+    ) -> Bool {
+        let bytes = buffer.filled
+        turn.staging.removeAll()
+        peer.append(to: &turn.staging)
+        var fits = true
+        if let style = turn.environment.forwarding {
+            let lines = ForwardedHeaders(
+                style: style, client: turn.staging.filled, scheme: ByteView("https"),
+                host: bytes[exchange.request.host])
+            fits =
+                isTrusted
+                ? lines.append(continuing: bytes, &turn.fields, to: &buffer)
+                : lines.append(to: &buffer)
         }
-        if environment.addsVia { buffer.append(ByteView("Via: 1.1 postern\r\n")) }
+        turn.staging.removeAll()
+        if turn.environment.addsRequestID {
+            let id = RequestID(
+                high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
+            fits = id.appendLine(to: &buffer) && fits
+        }
+        if turn.environment.addsVia {
+            let via = ByteView("Via: 1.1 postern\r\n")
+            fits = buffer.append(via) == via.count && fits
+        }
+        return fits
     }
 
     // MARK: Body
@@ -325,19 +356,22 @@ extension Session {
         else { return 0 }
         var taken = 0
         var isFinished = false
-        do {
+        do throws(ChunkedError) {
             while taken < bytes.count, !isFinished {
                 let room = chunk.available - ChunkedEncoding.overhead
                 guard room > 0 else { break }
                 let piece = bytes.dropFirst(taken).prefix(min(bytes.count - taken, room))
-                let step = try decoder.decode(piece)
-                taken += step.consumed
-                if !step.data.isEmpty {
-                    ChunkedEncoding.append(piece[step.data], to: &chunk)
-                    countBody(Int(step.data.count))
+                switch try decoder.decode(piece) {
+                case .data(let range):
+                    ChunkedEncoding.append(piece[range], to: &chunk)
+                    countBody(Int(range.count))
+                    taken += range.end
+                case .needMore(let consumed):
+                    taken += consumed
+                case .finished(let consumed):
+                    taken += consumed
+                    isFinished = true
                 }
-                isFinished = step.isFinished
-                guard step.consumed > 0 || isFinished else { break }
             }
         } catch {
             refuseDuringBody(.badRequest, error.reason, &turn)

@@ -47,7 +47,7 @@ extension Session {
     ///
     /// - Returns: the head's length; 0 when more is needed or the upstream was given up.
     private mutating func parseResponseHead(_ bytes: ByteView, _ turn: inout Turn) -> Int {
-        do {
+        do throws(ResponseError) {
             let parsed = try ResponseParser.parse(
                 bytes, from: exchange.responseScanned, method: exchange.request.method,
                 limits: turn.environment.limits.head, into: &turn.fields)
@@ -119,15 +119,21 @@ extension Session {
         }
     }
 
+    private var connectionField: ResponseRewriteOptions.Connection {
+        if exchange.closesDownstream { return .close }
+        return exchange.request.isHTTP11 ? .none : .keepAlive
+    }
+
     private mutating func writeResponseHead(
         _ head: ResponseHead, _ bytes: ByteView, isFinal: Bool, _ turn: inout Turn
     ) -> Bool {
         turn.staging.removeAll()
+        let via = turn.environment.addsVia ? ByteView("Via: 1.1 postern\r\n") : .empty
+        let options = ResponseRewriteOptions(
+            connection: isFinal ? connectionField : .none,
+            framing: isFinal ? downstreamFraming : .none, via: via)
         let written = ResponseRewriter.append(
-            bytes, head, turn.fields, firewall: turn.environment.firewall,
-            framing: downstreamFraming,
-            closes: isFinal && exchange.closesDownstream,
-            isHTTP11: exchange.request.isHTTP11, addsVia: turn.environment.addsVia,
+            bytes, head, &turn.fields, firewall: turn.environment.firewall, options: options,
             to: &turn.staging)
         guard written else {
             exchange.hasResponseStarted = false
@@ -195,27 +201,39 @@ extension Session {
         guard canWrite(Limits.tlsPlaintextRecord, &turn) else { return 0 }
         let room = Limits.tlsPlaintextRecord - turn.staging.count - 2 * ChunkedEncoding.overhead
         let piece = bytes.prefix(min(max(room, 0), bytes.count))
-        do {
-            let step = try decoder.decode(piece)
-            if !step.data.isEmpty {
-                if exchange.request.isHTTP11 {
-                    ChunkedEncoding.append(piece[step.data], to: &turn.staging)
-                } else {
-                    turn.staging.append(piece[step.data])
+        let isHTTP11 = exchange.request.isHTTP11
+        var taken = 0
+        do throws(ChunkedError) {
+            // Framing without data is taken until data or the end is found: one record each.
+            while taken < piece.count, turn.staging.available > ChunkedEncoding.overhead {
+                let rest = piece.dropFirst(taken)
+                switch try decoder.decode(rest) {
+                case .data(let range):
+                    let data = rest[range]
+                    taken += range.end
+                    exchange.bytesOut &+= UInt64(data.count)
+                    if isHTTP11 {
+                        ChunkedEncoding.append(data, to: &turn.staging)
+                    } else {
+                        turn.staging.append(data)
+                    }
+                case .needMore(let consumed):
+                    taken += consumed
+                case .finished(let consumed):
+                    taken += consumed
+                    if isHTTP11 { turn.staging.append(ChunkedEncoding.end) }
+                    exchange.response = .finished
+                    return flushStaging(&turn) ? taken : 0
                 }
-                exchange.bytesOut &+= UInt64(step.data.count)
+                guard turn.staging.count < Limits.tlsPlaintextRecord else { break }
             }
-            if step.isFinished, exchange.request.isHTTP11 {
-                turn.staging.append(ChunkedEncoding.end)
-            }
-            exchange.response = step.isFinished ? .finished : .chunked(decoder)
-            // Framing that carries no data yet waits for company, unless the head is waiting.
-            guard flushStaging(&turn) else { return 0 }
-            return step.consumed
         } catch {
+            turn.staging.removeAll()
             abandon(.upstreamAborted, &turn)
             return 0
         }
+        exchange.response = .chunked(decoder)
+        return flushStaging(&turn) ? taken : 0
     }
 
     /// The upstream has closed: that is the end of a body without a length.

@@ -10,8 +10,8 @@ extension Session {
         _ head: ResponseHead, _ bytes: ByteView, _ turn: inout Turn
     ) -> Bool {
         guard exchange.wantsWebSocket, let request = exchange.head,
-            WebSocketHandshake.accepts(
-                response: bytes, turn.fields, request: request.filled, exchange.request)
+            let accept = exchange.webSocketAccept,
+            accept.matches(bytes, head, turn.fields)
         else {
             refuseUpstream(.upstreamProtocolError, "101 that no request asked for", &turn)
             return false
@@ -21,8 +21,10 @@ extension Session {
         exchange.closesDownstream = true
         turn.staging.removeAll()
         guard
-            ResponseRewriter.appendSwitchingProtocols(
-                bytes, head, turn.fields, firewall: turn.environment.firewall, to: &turn.staging)
+            ResponseRewriter.append(
+                bytes, head, &turn.fields, firewall: turn.environment.firewall,
+                options: ResponseRewriteOptions(connection: .upgradeWebSocket),
+                to: &turn.staging)
         else {
             refuseUpstream(.upstreamProtocolError, "response head too large to rewrite", &turn)
             return false

@@ -1,5 +1,6 @@
 public import Core
 import HTTP
+import Identity
 import TLS
 public import Telemetry
 

@@ -1,8 +1,8 @@
 public import Core
 import HTTP
-public import Identity
+import Identity
 public import TLS
-import Telemetry
+public import Telemetry
 
 /// A client connection's whole life, as a pure state machine: events in, actions out.
 ///
@@ -99,8 +99,14 @@ public struct Session: ~Copyable {
     public mutating func downstreamReceived(_ bytes: ByteView, _ turn: inout Turn) -> Int {
         var input = TLSInput(bytes)
         pump(&input, &turn)
-        if input.consumed < bytes.count { isDownstreamHeld = true }
-        return input.consumed
+        switch state {
+        case .draining, .lingering, .closed:
+            // Late bytes are read and forgotten: left unread they would reset the connection.
+            return bytes.count
+        case .handshaking, .readingHead, .choosingUpstream, .relaying, .tunnelling:
+            if input.consumed < bytes.count { isDownstreamHeld = true }
+            return input.consumed
+        }
     }
 
     /// The client ended its side (`code` 0) or its connection failed (`code` is `-errno`).
@@ -151,10 +157,7 @@ public struct Session: ~Copyable {
             case .readingHead: goesOn = readHead(&input, &turn)
             case .relaying: goesOn = readRequestBody(&input, &turn)
             case .tunnelling: goesOn = readTunnel(&input, &turn)
-            case .choosingUpstream: goesOn = false
-            case .draining, .lingering, .closed:
-                input.discard()
-                goesOn = false
+            case .choosingUpstream, .draining, .lingering, .closed: goesOn = false
             }
         }
         flushDownstream(&turn)
@@ -209,7 +212,7 @@ public struct Session: ~Copyable {
             establish(&turn)
             return state == .readingHead
         case .failed(let error):
-            turn.environment.metrics.recordHandshakeFailure(error)
+            recordHandshakeFailure(error, &turn)
             closeReason = .handshakeFailed
             startDraining(sendsCloseNotify: false, &turn)
             return false
@@ -218,8 +221,13 @@ public struct Session: ~Copyable {
 
     /// The handshake is done: fixes virtual host and identity for the connection's life.
     private mutating func establish(_ turn: inout Turn) {
+        let duration = turn.now.monotonic.since(acceptedAt)
         turn.environment.metrics.increment(.handshakesCompleted)
-        virtualHost = engine.virtualHostIndex
+        turn.environment.metrics.recordHandshake(duration: duration)
+        guard let chosen = engine.virtualHostIndex else {
+            preconditionFailure("a handshake completes only on a virtual host")
+        }
+        virtualHost = chosen
         let host = turn.environment.virtualHosts[virtualHost]
         do {
             identity = try ClientIdentity(peer: engine.peer, headers: host.identityHeaders)

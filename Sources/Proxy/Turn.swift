@@ -22,12 +22,12 @@ public struct SessionEnvironment {
     public var timeouts: ProxyTimeouts
     /// How large the parts of a request may be.
     public var limits: ProxyLimits
-    /// Which forwarding fields are written.
-    public var forwarding: ForwardingStyle
+    /// Which forwarding fields are written; nil for none (inbound ones are removed all the same).
+    public var forwarding: ForwardedHeaders.Style?
     /// Peers whose own forwarding fields are kept.
     public var trustedProxies: AddressList
-    /// Name of the request-id field; empty when it is off.
-    public var requestIDName: StaticString
+    /// Whether `X-Request-Id` is written.
+    public var addsRequestID: Bool
     /// Whether `Via` is added in both directions.
     public var addsVia: Bool
     /// Distinguishes this worker's request ids from every other's.
@@ -38,7 +38,7 @@ public struct SessionEnvironment {
         heads: BufferPool, chunks: BufferPool, metrics: WorkerMetrics,
         accessLog: AccessLogQueue?, virtualHosts: [VirtualHost], firewall: HeaderFirewall,
         upstreamNames: [String], timeouts: ProxyTimeouts, limits: ProxyLimits,
-        forwarding: ForwardingStyle, trustedProxies: AddressList, requestIDName: StaticString,
+        forwarding: ForwardedHeaders.Style?, trustedProxies: AddressList, addsRequestID: Bool,
         addsVia: Bool, requestIDPrefix: UInt64
     ) {
         self.heads = heads
@@ -52,7 +52,7 @@ public struct SessionEnvironment {
         self.limits = limits
         self.forwarding = forwarding
         self.trustedProxies = trustedProxies
-        self.requestIDName = requestIDName
+        self.addsRequestID = addsRequestID
         self.addsVia = addsVia
         self.requestIDPrefix = requestIDPrefix
     }

@@ -28,6 +28,20 @@ public enum ChunkedEncoding {
         buffer.append(terminator)
         return true
     }
+
+    /// Octets that a chunk takes beside its data, at most.
+    public static var overhead: Int { headerLimit + 2 + 5 }
+
+    /// Appends `data` as one chunk.
+    ///
+    /// - Precondition: there is room for the data and `overhead`, and data is not empty.
+    @inline(__always)
+    public static func append(_ data: ByteView, to buffer: inout Buffer) {
+        let fits = appendHeader(data.count, to: &buffer)
+        precondition(fits && buffer.available >= data.count + 2)
+        buffer.append(data)
+        buffer.append(terminator)
+    }
 }
 
 extension UInt8 {

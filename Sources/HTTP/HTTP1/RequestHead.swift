@@ -47,5 +47,6 @@ public struct RequestHead: Sendable {
     /// Offset of the first field line.
     var fieldsStart = 0
 
-    init() {}
+    /// A head without a request, to be replaced by a parsed one.
+    public init() {}
 }

@@ -1,0 +1,43 @@
+public import TLS
+
+/// Who the client is: nobody, or a peer whose certificate was verified in this connection's
+/// handshake. There is nothing between the two.
+public enum ClientIdentity: Sendable {
+    /// No certificate was presented.
+    case anonymous
+    /// The peer, and its headers.
+    case verified(VerifiedPeer, IdentityBlock)
+
+    /// The identity after a handshake that left `peer`.
+    public init(peer: VerifiedPeer?, headers: IdentityHeaderSet) throws(IdentityError) {
+        guard let peer else {
+            self = .anonymous
+            return
+        }
+        self = .verified(peer, try IdentityBlock(peer: peer, headers: headers))
+    }
+
+    /// Whether a certificate was verified.
+    public var isVerified: Bool {
+        switch self {
+        case .anonymous: false
+        case .verified: true
+        }
+    }
+
+    /// The verified peer.
+    public var peer: VerifiedPeer? {
+        switch self {
+        case .anonymous: nil
+        case .verified(let peer, _): peer
+        }
+    }
+
+    /// The peer's headers.
+    public var block: IdentityBlock? {
+        switch self {
+        case .anonymous: nil
+        case .verified(_, let block): block
+        }
+    }
+}

@@ -1,0 +1,35 @@
+public import Core
+public import TLS
+
+/// The identity headers of one peer, rendered once: complete lines, injected by reference.
+@safe
+public final class IdentityBlock: Sendable {
+    /// The longest value, in bytes.
+    public static let valueLimit = 8_192
+    /// The longest block, in bytes.
+    public static let totalLimit = 16_384
+
+    // Invariant: `storage` points at `count` initialised bytes until deinit; nothing writes them.
+    nonisolated(unsafe) private let storage: UnsafeMutablePointer<UInt8>
+    private let count: Int
+
+    /// Renders `headers` for `peer`.
+    public init(peer: VerifiedPeer, headers: IdentityHeaderSet) throws(IdentityError) {
+        var lines: [UInt8] = []
+        for header in headers.headers {
+            guard let value = try header.format.render(peer), !value.isEmpty else { continue }
+            guard value.count <= Self.valueLimit else { throw .tooLarge }
+            guard value.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .unrepresentable }
+            lines += Array(header.name.utf8) + Array(": ".utf8) + value + Array("\r\n".utf8)
+        }
+        guard lines.count <= Self.totalLimit else { throw .tooLarge }
+        unsafe storage = .allocate(capacity: max(lines.count, 1))
+        unsafe storage.initialize(from: lines, count: lines.count)
+        count = lines.count
+    }
+
+    deinit { unsafe storage.deallocate() }
+
+    /// The lines, CRLF included. Valid for as long as the block.
+    public var view: ByteView { unsafe ByteView(base: storage, count: count) }
+}

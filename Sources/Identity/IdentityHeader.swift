@@ -1,0 +1,51 @@
+/// One header that carries the identity: its name, and how its value is made.
+public struct IdentityHeader: Sendable {
+    /// The field name, as sent.
+    public let name: String
+    /// How the value is made.
+    public let format: IdentityFormat
+
+    /// Names that frame or route a message: an identity header of that name would break it.
+    private static let reserved: Set<String> = [
+        "host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer",
+        "keep-alive", "proxy-connection", "expect", "via", "date", "authorization", "cookie",
+        "content-type", "content-encoding",
+    ]
+
+    /// The header `name` in the format called `format`.
+    public init(name: String, format: String) throws(IdentityError) {
+        guard Self.isToken(name), !Self.reserved.contains(name.lowercased()) else {
+            throw .invalidName(name)
+        }
+        guard let found = IdentityFormat.all.first(where: { $0.name == format }) else {
+            throw .unknownFormat(format)
+        }
+        self.name = name
+        self.format = found
+    }
+
+    /// RFC 9110 §5.6.2, without `_` and `.`, which back ends fold to `-`.
+    private static func isToken(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+/// The identity headers of one virtual host.
+public struct IdentityHeaderSet: Sendable {
+    /// The headers, in the order in which they are sent.
+    public let headers: [IdentityHeader]
+
+    /// A set of `headers`.
+    public init(_ headers: [IdentityHeader]) { self.headers = headers }
+
+    /// Names that no client may send.
+    public var ownedNames: [String] { headers.map(\.name) }
+}

@@ -1,0 +1,109 @@
+import Core
+import HTTP
+import Identity
+import TLS
+import Telemetry
+
+// What is counted and logged.
+extension Session {
+    /// Counts a failed handshake by reason and logs what is known of it.
+    func recordHandshakeFailure(_ error: TLSError, _ turn: inout Turn) {
+        turn.environment.metrics.recordHandshakeFailure(HandshakeFailure(error))
+        guard let log = turn.environment.accessLog else { return }
+        turn.staging.removeAll()
+        var line = AccessLogLine(into: turn.staging)
+        line.time("time", wallSeconds: turn.now.wallSeconds)
+        line.string("event", ByteView("handshake_failed"))
+        withPeerText { line.string("client", $0) }
+        withBytes(of: error.reason) { line.string("reason", $0) }
+        if let name = engine.serverName { withBytes(of: name) { line.string("sni", $0) } }
+        if let depth = error.depth { line.number("depth", UInt64(max(depth, 0))) }
+        if let subject = error.subjectOfFailedCertificate {
+            withBytes(of: subject) { line.string("subject", $0) }
+        }
+        line.finish()
+        _ = log.append(line.bytes)
+    }
+
+    /// Writes the access-log line of the exchange.
+    func writeAccessLog(
+        to log: AccessLogQueue, duration: Nanoseconds, _ turn: inout Turn
+    ) {
+        turn.staging.removeAll()
+        var line = AccessLogLine(into: turn.staging)
+        line.time("time", wallSeconds: turn.now.wallSeconds)
+        withPeerText { line.string("client", $0) }
+        if let head = exchange.head {
+            let bytes = head.filled
+            line.string("method", bytes[exchange.request.methodRange])
+            line.string("host", bytes[exchange.request.host])
+            line.string("path", bytes[exchange.request.path])
+        }
+        line.number("status", UInt64(exchange.status))
+        line.number("bytesIn", exchange.bytesIn)
+        line.number("bytesOut", exchange.bytesOut)
+        line.number("durationMicroseconds", duration.count / 1_000)
+        if exchange.attempts > 0 {
+            withBytes(of: turn.environment.upstreamNames[exchange.upstream]) {
+                line.string("upstream", $0)
+            }
+            line.number("reused", exchange.isReusedConnection ? 1 : 0)
+        }
+        line.string("tls", ByteView(engine.protocolName))
+        if let peer = identity.peer {
+            withBytes(of: peer.leaf.sha256Fingerprint) { line.hex("fingerprint", $0) }
+        }
+        if let refusal = exchange.refusal {
+            line.string("refused", ByteView(refusal.symbol))
+            line.string("detail", ByteView(exchange.refusalDetail))
+        }
+        line.finish()
+        _ = log.append(line.bytes)
+    }
+
+    private func withPeerText(_ body: (ByteView) -> Void) {
+        withBytes(of: peer.description, body)
+    }
+
+    private func withBytes(of text: String, _ body: (ByteView) -> Void) {
+        withBytes(of: Array(text.utf8), body)
+    }
+
+    private func withBytes(of bytes: [UInt8], _ body: (ByteView) -> Void) {
+        unsafe bytes.withUnsafeBytes { unsafe body(ByteView($0)) }
+    }
+}
+
+extension HandshakeFailure {
+    /// The class of `error`, from OpenSSL's verdict where there is one (`x509_vfy.h`).
+    init(_ error: TLSError) {
+        switch error.x509Code {
+        case 10: self = .expired
+        case 9: self = .notYetValid
+        case 26: self = .wrongPurpose
+        case 22, 25: self = .chainTooLong
+        case 2, 18, 19, 20, 21, 27: self = .untrusted
+        case 7: self = .badSignature
+        default: self.init(kind: error.kind, alert: error.alert)
+        }
+    }
+
+    private init(kind: TLSError.Kind, alert: UInt8?) {
+        switch kind {
+        case .certificate: self = alert == 116 ? .noCertificate : .other
+        case .serverName: self = .unknownServerName
+        case .protocolViolation: self = alert == 40 ? .noSharedParameters : .protocolError
+        case .peerAlert, .keyUpdateFlood: self = .protocolError
+        case .internal: self = .other
+        }
+    }
+}
+
+extension WorkerMetrics {
+    /// Counts the fields of one head that were not forwarded.
+    @inline(__always)
+    func recordDropped(_ dropped: DroppedFields) {
+        if dropped.owned > 0 { add(.fieldsOwnedDropped, UInt64(dropped.owned)) }
+        if dropped.suspicious > 0 { add(.fieldsSuspiciousDropped, UInt64(dropped.suspicious)) }
+    }
+}

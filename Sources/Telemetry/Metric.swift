@@ -1,0 +1,91 @@
+/// Every plain counter and gauge: one table of name, kind and help.
+public enum Metric: Int, CaseIterable, Sendable {
+    case connectionsAccepted, connectionsRefused, connectionsActive, acceptFailures
+    case handshakesCompleted, handshakesAborted, handshakesTimedOut, handshakesEvicted
+    case handshakesInFlight, identityRefused, tlsRecordErrors
+    case requests, bytesSent, upstreamBytesReceived
+    case upstreamConnects, upstreamConnectFailures, upstreamReuses, upstreamRetries
+    case upstreamConnectionsActive, upstreamQueued, upstreamEjections
+    case buffersOutstanding, fieldsOwnedDropped, fieldsSuspiciousDropped, accessLogDropped
+    case loopTurns, loopSystemCalls, loopBufferExhaustions, loopCompletionOverflows
+
+    /// Whether it can go down.
+    public var isGauge: Bool {
+        switch self {
+        case .connectionsActive, .handshakesInFlight, .upstreamConnectionsActive,
+            .upstreamQueued, .buffersOutstanding:
+            true
+        default: false
+        }
+    }
+
+    /// Name in the Prometheus exposition.
+    public var name: String {
+        switch self {
+        case .connectionsAccepted: "postern_connections_accepted_total"
+        case .connectionsRefused: "postern_connections_refused_total"
+        case .connectionsActive: "postern_connections_active"
+        case .acceptFailures: "postern_accept_failures_total"
+        case .handshakesCompleted: "postern_handshakes_completed_total"
+        case .handshakesAborted: "postern_handshakes_aborted_total"
+        case .handshakesTimedOut: "postern_handshakes_timed_out_total"
+        case .handshakesEvicted: "postern_handshakes_evicted_total"
+        case .handshakesInFlight: "postern_handshakes_in_flight"
+        case .identityRefused: "postern_identities_refused_total"
+        case .tlsRecordErrors: "postern_tls_record_errors_total"
+        case .requests: "postern_requests_total"
+        case .bytesSent: "postern_sent_bytes_total"
+        case .upstreamBytesReceived: "postern_upstream_received_bytes_total"
+        case .upstreamConnects: "postern_upstream_connects_total"
+        case .upstreamConnectFailures: "postern_upstream_connect_failures_total"
+        case .upstreamReuses: "postern_upstream_reuses_total"
+        case .upstreamRetries: "postern_upstream_retries_total"
+        case .upstreamConnectionsActive: "postern_upstream_connections"
+        case .upstreamQueued: "postern_upstream_queued"
+        case .upstreamEjections: "postern_upstream_ejections_total"
+        case .buffersOutstanding: "postern_buffers_outstanding"
+        case .fieldsOwnedDropped: "postern_fields_owned_dropped_total"
+        case .fieldsSuspiciousDropped: "postern_fields_suspicious_dropped_total"
+        case .accessLogDropped: "postern_access_log_dropped_total"
+        case .loopTurns: "postern_loop_turns_total"
+        case .loopSystemCalls: "postern_loop_system_calls_total"
+        case .loopBufferExhaustions: "postern_loop_buffer_exhaustions_total"
+        case .loopCompletionOverflows: "postern_loop_completion_overflows_total"
+        }
+    }
+
+    /// One line of help.
+    public var help: String {
+        switch self {
+        case .connectionsAccepted: "Client connections accepted."
+        case .connectionsRefused: "Client connections closed at once: no place for them."
+        case .connectionsActive: "Client connections open."
+        case .acceptFailures: "Accepts that failed, for want of descriptors or memory."
+        case .handshakesCompleted: "TLS handshakes completed."
+        case .handshakesAborted: "TLS handshakes that the client gave up."
+        case .handshakesTimedOut: "TLS handshakes over their deadline."
+        case .handshakesEvicted: "TLS handshakes closed to make room for newer ones."
+        case .handshakesInFlight: "TLS handshakes in progress."
+        case .identityRefused: "Connections whose certificate no header can carry."
+        case .tlsRecordErrors: "Connections ended by a bad TLS record."
+        case .requests: "Requests whose head was complete."
+        case .bytesSent: "Bytes sent to clients, TLS included."
+        case .upstreamBytesReceived: "Bytes received from upstreams."
+        case .upstreamConnects: "Connections opened to upstreams."
+        case .upstreamConnectFailures: "Connections to upstreams that failed."
+        case .upstreamReuses: "Exchanges on a connection that carried one before."
+        case .upstreamRetries: "Exchanges repeated on another connection."
+        case .upstreamConnectionsActive: "Connections to upstreams, idle ones included."
+        case .upstreamQueued: "Requests waiting for an upstream connection."
+        case .upstreamEjections: "Members left out because they kept failing."
+        case .buffersOutstanding: "Buffers in use."
+        case .fieldsOwnedDropped: "Request fields dropped: names that only the gateway sets."
+        case .fieldsSuspiciousDropped: "Request fields dropped: `_` or `.` in the name."
+        case .accessLogDropped: "Access-log lines dropped: the queue was full."
+        case .loopTurns: "Turns of the event loop."
+        case .loopSystemCalls: "System calls of the event loop."
+        case .loopBufferExhaustions: "Times that no receive buffer was left."
+        case .loopCompletionOverflows: "Times that the completion queue overflowed."
+        }
+    }
+}

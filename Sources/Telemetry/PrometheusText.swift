@@ -1,0 +1,56 @@
+/// The Prometheus text exposition format, version 0.0.4.
+public enum PrometheusText {
+    /// Everything the workers counted, summed.
+    public static func render(_ workers: [WorkerMetrics]) -> String {
+        var text = ""
+        func sum(_ index: Int) -> UInt64 { workers.reduce(0) { $0 &+ $1.cell(index) } }
+        func header(_ name: String, _ kind: String, _ help: String) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+        }
+        for metric in Metric.allCases {
+            header(metric.name, metric.isGauge ? "gauge" : "counter", metric.help)
+            text += "\(metric.name) \(sum(metric.rawValue))\n"
+        }
+        func table(_ name: String, _ help: String, _ label: String, _ rows: [(String, Int)]) {
+            header(name, "counter", help)
+            for (value, index) in rows { text += "\(name){\(label)=\"\(value)\"} \(sum(index))\n" }
+        }
+        table(
+            "postern_connections_closed_total", "Client connections ended.", "reason",
+            CloseReason.allCases.map {
+                ($0.rawValue, WorkerMetrics.Layout.closes + $0.index)
+            })
+        table(
+            "postern_requests_refused_total", "Requests answered by the gateway itself.", "reason",
+            RefusalReason.allCases.map {
+                ("\($0.symbol)", WorkerMetrics.Layout.refusals + Int($0.rawValue))
+            })
+        table(
+            "postern_handshakes_failed_total", "TLS handshakes that failed.", "reason",
+            HandshakeFailure.allCases.map {
+                ($0.rawValue, WorkerMetrics.Layout.failures + $0.index)
+            })
+        table(
+            "postern_responses_total", "Responses by status class.", "code",
+            (1...5).map { ("\($0)xx", WorkerMetrics.Layout.statuses + $0) })
+        func histogram(_ name: String, _ help: String, _ base: Int) {
+            header(name, "histogram", help)
+            var total: UInt64 = 0
+            for index in 0..<Histogram.bounds {
+                total &+= sum(base + index)
+                let isLast = index == Histogram.bounds - 1
+                let bound = isLast ? "+Inf" : "\(Histogram.upperBound(index))"
+                text += "\(name)_bucket{le=\"\(bound)\"} \(total)\n"
+            }
+            text += "\(name)_sum \(Double(sum(base + Histogram.bounds)) / 1e6)\n"
+            text += "\(name)_count \(total)\n"
+        }
+        histogram(
+            "postern_request_duration_seconds", "From a head's first byte to its last response byte.",
+            WorkerMetrics.Layout.requestTime)
+        histogram(
+            "postern_handshake_duration_seconds", "From accept to the end of the handshake.",
+            WorkerMetrics.Layout.handshakeTime)
+        return text
+    }
+}
