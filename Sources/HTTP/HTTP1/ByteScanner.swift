@@ -131,10 +131,12 @@ struct ByteScanner {
         return index
     }
 
-    /// Whether a head may end at or after `start`: an empty line, or a bare LF, which the full
-    /// parse will refuse.
-    func mayEndHead(from start: Int) -> Bool {
-        var index = lineFeed(from: start)
+    /// Whether bytes after the first `scanned` make another parse worth while: they end the start
+    /// line, they hold a bare LF (which the parse will refuse), or they may end the head.
+    func mayEndHead(afterFirst scanned: Int) -> Bool {
+        // The last three bytes seen before may begin the CRLF CRLF.
+        var index = lineFeed(from: max(0, scanned - 3))
+        if index < count, lineFeed(from: 0) >= scanned { return true }
         while index < count {
             if index == 0 || self[index - 1] != 0x0d { return true }
             if index + 1 < count, self[index + 1] == 0x0a { return true }
