@@ -52,12 +52,13 @@ struct ByteScanner {
     @inline(__always)
     func endOfFieldValue(from start: Int) -> Int {
         var index = start
-        while index + 8 <= count {
-            let word = word(at: index)
-            // The lowest flag is exact; a borrow can raise wrong ones above it only.
-            let control = (word &- Self.each(0x20)) & ~word
-            let delete = word ^ Self.each(0x7f)
-            let flags = (control | ((delete &- Self.each(1)) & ~delete)) & Self.each(0x80)
+        while index &+ 16 <= count {
+            let flags = Self.controls(word(at: index)) | Self.controls(word(at: index &+ 8))
+            if flags != 0 { break }
+            index &+= 16
+        }
+        while index &+ 8 <= count {
+            let flags = Self.controls(word(at: index))
             if flags == 0 {
                 index &+= 8
                 continue
@@ -72,6 +73,15 @@ struct ByteScanner {
             index &+= 1
         }
         return index
+    }
+
+    /// Flags (bit 7) the bytes below 0x20 or equal to 0x7f. The lowest flag is exact; a borrow can
+    /// raise wrong ones above it only.
+    @inline(__always)
+    private static func controls(_ word: UInt64) -> UInt64 {
+        let control = (word &- each(0x20)) & ~word
+        let delete = word ^ each(0x7f)
+        return (control | ((delete &- each(1)) & ~delete)) & each(0x80)
     }
 
     /// First byte that is not a visible ASCII character (0x21 to 0x7e).

@@ -7,6 +7,7 @@ import Core
 import HTTP
 #endif
 
+/// One input of the fuzzer; crashes when a property does not hold.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzRequestHead(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let data = unsafe data, size > 0 else { return 0 }
