@@ -110,6 +110,11 @@ import Testing
         #expect(firewall.classify(ByteView("x-ssl-session")) == .pass)
         #expect(firewall.classify(ByteView("x_ssl_session")) == .owned)
         #expect(firewall.classify(ByteView("x-ssl-sessions")) == .owned)
+        let names = ["X-Client-Cert", "Content-Length", "X-Identity"]
+        let greedy = try HeaderFirewall(ownedNames: ["X-Identity"], ownedExceptions: names)
+        #expect(greedy.classify(ByteView("x-client-cert")) == .pass)
+        #expect(greedy.classify(ByteView("x-identity")) == .owned)
+        #expect(greedy.classify(ByteView("content_length")) == .framingAlias)
     }
 
     @Test("S24 an owned name that is also an interned one is dropped")
