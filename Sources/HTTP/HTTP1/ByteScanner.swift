@@ -52,12 +52,13 @@ struct ByteScanner {
     @inline(__always)
     func endOfFieldValue(from start: Int) -> Int {
         var index = start
-        while index + 8 <= count {
-            let word = word(at: index)
-            // The lowest flag is exact; a borrow can raise wrong ones above it only.
-            let control = (word &- Self.each(0x20)) & ~word
-            let delete = word ^ Self.each(0x7f)
-            let flags = (control | ((delete &- Self.each(1)) & ~delete)) & Self.each(0x80)
+        while index &+ 16 <= count {
+            let flags = Self.controls(word(at: index)) | Self.controls(word(at: index &+ 8))
+            if flags != 0 { break }
+            index &+= 16
+        }
+        while index &+ 8 <= count {
+            let flags = Self.controls(word(at: index))
             if flags == 0 {
                 index &+= 8
                 continue
@@ -72,6 +73,15 @@ struct ByteScanner {
             index &+= 1
         }
         return index
+    }
+
+    /// Flags (bit 7) the bytes below 0x20 or equal to 0x7f. The lowest flag is exact; a borrow can
+    /// raise wrong ones above it only.
+    @inline(__always)
+    private static func controls(_ word: UInt64) -> UInt64 {
+        let control = (word &- each(0x20)) & ~word
+        let delete = word ^ each(0x7f)
+        return (control | ((delete &- each(1)) & ~delete)) & each(0x80)
     }
 
     /// First byte that is not a visible ASCII character (0x21 to 0x7e).
@@ -131,10 +141,12 @@ struct ByteScanner {
         return index
     }
 
-    /// Whether a head may end at or after `start`: an empty line, or a bare LF, which the full
-    /// parse will refuse.
-    func mayEndHead(from start: Int) -> Bool {
-        var index = lineFeed(from: start)
+    /// Whether bytes after the first `scanned` make another parse worth while: they end the start
+    /// line, they hold a bare LF (which the parse will refuse), or they may end the head.
+    func mayEndHead(afterFirst scanned: Int) -> Bool {
+        // The last three bytes seen before may begin the CRLF CRLF.
+        var index = lineFeed(from: max(0, scanned - 3))
+        if index < count, lineFeed(from: 0) >= scanned { return true }
         while index < count {
             if index == 0 || self[index - 1] != 0x0d { return true }
             if index + 1 < count, self[index + 1] == 0x0a { return true }

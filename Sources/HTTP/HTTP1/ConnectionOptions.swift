@@ -20,7 +20,6 @@ struct ConnectionOptions {
             guard field.id == .connection else { continue }
             var tokens = TokenList(bytes[field.value])
             while let token = tokens.next() {
-                guard TokenList.isToken(token) else { throw .badRequest("bad Connection option") }
                 if token.equalsIgnoringCase("close") {
                     options.close = true
                 } else if token.equalsIgnoringCase("keep-alive") {
@@ -28,6 +27,9 @@ struct ConnectionOptions {
                 } else if token.equalsIgnoringCase("upgrade") {
                     options.upgrade = true
                 } else {
+                    guard TokenList.isToken(token) else {
+                        throw .badRequest("bad Connection option")
+                    }
                     storage.hasNominations = true
                 }
             }

@@ -79,33 +79,34 @@ public struct HeaderFirewall: Sendable {
     /// - Parameters:
     ///   - ownedNames: Every configured identity header and every authorizer-mapped name.
     ///   - ownedPrefixes: Families; by default those of the specification.
-    ///   - ownedExceptions: Exact names that pass although a family covers them.
+    ///   - ownedExceptions: Exact names that pass although the specification's list or families
+    ///     cover them; a name in `ownedNames` stays owned.
     ///   - spellingExceptions: Exact names that pass although they hold `_` or `.`.
     public init(
         ownedNames: [String], ownedPrefixes: [String] = HeaderFirewall.identityPrefixes,
         ownedExceptions: [String] = [], spellingExceptions: [String] = []
     ) throws(ConfigurationError) {
-        let owned = ownedNames + Self.identityNames
         let total =
-            owned.count + ownedExceptions.count + Self.forwardingNames.count
-            + Self.reservedNames.count
+            ownedNames.count + Self.identityNames.count + ownedExceptions.count
+            + Self.forwardingNames.count + Self.reservedNames.count
         var size = 64
         while size < total * 2 { size *= 2 }
         table = Array(repeating: Entry(), count: size)
         var known: UInt64 = 0
-        for name in owned {
+        for name in ownedNames {
             let folded = try Self.fold(name)
             guard !Self.reservedNames.contains(String(decoding: folded, as: UTF8.self)) else {
                 throw .reservedName(name)
             }
             known |= Self.knownBit(folded)
         }
-        for name in ownedExceptions { known &= ~Self.knownBit(try Self.fold(name)) }
         ownedKnown = known & ~FieldName.other.bit
-        for name in ownedExceptions { insert(try Self.fold(name), .exception) }
-        for name in owned { insert(try Self.fold(name), .owned) }
-        for name in Self.forwardingNames { insert(try Self.fold(name), .forwarding) }
+        // The first of two equal names counts: no exception undoes a reserved or configured name.
         for name in Self.reservedNames { insert(try Self.fold(name), .reserved) }
+        for name in ownedNames { insert(try Self.fold(name), .owned) }
+        for name in ownedExceptions { insert(try Self.fold(name), .exception) }
+        for name in Self.identityNames { insert(try Self.fold(name), .owned) }
+        for name in Self.forwardingNames { insert(try Self.fold(name), .forwarding) }
         for prefix in ownedPrefixes {
             let folded = try Self.fold(prefix)
             guard folded.count >= 4 else { throw .prefixTooShort(prefix) }

@@ -21,7 +21,7 @@ public enum RequestParser {
         let isFull = bytes.count >= limits.headBytes
         let window = isFull ? bytes.prefix(limits.headBytes) : bytes
         let scanner = ByteScanner(window)
-        if scanned > 0, !isFull, !scanner.mayEndHead(from: max(0, scanned - 3)) {
+        if scanned > 0, !isFull, !scanner.mayEndHead(afterFirst: scanned) {
             return .needMore
         }
         storage.removeAll()
