@@ -106,9 +106,9 @@ public final class VirtualHost {
     deinit { unsafe storage.deallocate() }
 
     /// Whether a request for `authority` belongs here (security rule S02); `host` is nil when the
-    /// authority is empty or no valid one.
+    /// authority is empty (HTTP/1.0 without Host) or no valid one, and belongs nowhere.
     public func answers(to host: HostName?, in authority: ByteView) -> Bool {
-        guard !names.isEmpty else { return host != nil || authority.isEmpty }
+        guard !names.isEmpty else { return host != nil }
         guard let host else { return false }
         for index in names.indices where host.matches(authority, text[names[index]]) {
             return true

@@ -18,6 +18,9 @@ public struct PinnedBuffers {
     public var head: Buffer?
     /// A chunk of the relay pool.
     public var chunk: Buffer?
+
+    /// Nothing pinned.
+    public init() {}
 }
 
 // The upstream's side of an exchange.

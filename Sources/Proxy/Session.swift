@@ -67,8 +67,13 @@ public struct Session: ~Copyable {
     let acceptedAt: Instant
 
     /// A session for a connection just accepted from `peer`.
-    public init(engine: consuming TLSEngine, peer: PeerAddress, turn: inout Turn) {
+    ///
+    /// `hostBase` is where the virtual hosts of its listener begin in the environment's.
+    public init(
+        engine: consuming TLSEngine, hostBase: Int, peer: PeerAddress, turn: inout Turn
+    ) {
         self.engine = engine
+        virtualHost = hostBase
         self.peer = peer
         acceptedAt = turn.now.monotonic
         deadline = acceptedAt + turn.environment.timeouts.handshake
@@ -227,7 +232,7 @@ public struct Session: ~Copyable {
         guard let chosen = engine.virtualHostIndex else {
             preconditionFailure("a handshake completes only on a virtual host")
         }
-        virtualHost = chosen
+        virtualHost += chosen
         let host = turn.environment.virtualHosts[virtualHost]
         do {
             identity = try ClientIdentity(peer: engine.peer, headers: host.identityHeaders)

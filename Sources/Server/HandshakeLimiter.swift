@@ -12,8 +12,8 @@ struct HandshakeLimiter {
     }
 
     private let limit: Int
-    /// In order of arrival; entries whose handshake ended are dropped when they reach the front or
-    /// when as many dead as live ones have gathered.
+    /// In order of arrival; entries whose handshake ended are dropped when as many of them as live
+    /// ones may have gathered.
     private var arrivals: [Entry] = []
     private var live: [SlabHandle: UInt64] = [:]
     private var perSource: [UInt64: Int] = [:]
@@ -45,13 +45,11 @@ struct HandshakeLimiter {
     /// Whom to close so that another handshake fits.
     ///
     /// - Parameter hasClientHello: whether that handshake's ClientHello is complete.
-    mutating func victim(hasClientHello: (SlabHandle) -> Bool) -> SlabHandle? {
-        compact()
-        if let silent = arrivals.first(where: { !hasClientHello($0.handle) }) {
-            return silent.handle
-        }
+    func victim(hasClientHello: (SlabHandle) -> Bool) -> SlabHandle? {
+        let silent = arrivals.first { live[$0.handle] != nil && !hasClientHello($0.handle) }
+        if let silent { return silent.handle }
         guard let busiest = perSource.max(by: { $0.value < $1.value })?.key else { return nil }
-        return arrivals.first { $0.source == busiest }?.handle
+        return arrivals.first { live[$0.handle] != nil && $0.source == busiest }?.handle
     }
 
     private mutating func compact() {

@@ -5,8 +5,8 @@ import TLS
 import Telemetry
 
 // The client's side: accepting, completions, and performing what sessions ask for.
-extension Worker {
-    mutating func accepted(_ completion: Completion) {
+extension Worker where Loop: ~Copyable {
+    mutating func accepted(_ completion: Completion, listener: Int) {
         guard completion.operation == .accept else { return }
         guard completion.result >= 0 else {
             acceptFailed()
@@ -24,7 +24,8 @@ extension Worker {
         turn.environment.metrics.increment(.connectionsAccepted)
         let source = HandshakeLimiter.source(of: address)
         let session = Session(
-            engine: TLSEngine(server: tls), peer: PeerAddress(address), turn: &turn)
+            engine: TLSEngine(server: contexts[listener]), hostBase: hostBases[listener],
+            peer: PeerAddress(address), turn: &turn)
         _ = clients.insert(Client(session: session, socket: socket, source: source))
         handshakes.began(handle, source: source)
         loop.startReceiving(socket)
@@ -122,7 +123,7 @@ extension Worker {
         guard !clients[handle].isClosing else { return }
         clients[handle].isClosing = true
         if let timer = clients[handle].timer {
-            timers.cancel(timer)
+            _ = timers.cancel(timer)
             clients[handle].timer = nil
         }
         loop.close(clients[handle].socket, reset: reset)
@@ -131,7 +132,7 @@ extension Worker {
     private mutating func armTimer(_ handle: SlabHandle) {
         guard !clients[handle].isClosing else { return }
         let deadline = clients[handle].session.deadline
-        if let timer = clients[handle].timer { timers.cancel(timer) }
+        if let timer = clients[handle].timer { _ = timers.cancel(timer) }
         clients[handle].timer = timers.schedule(
             owner: Owner(.client, handle).rawValue, at: deadline)
     }

@@ -5,7 +5,7 @@ import Telemetry
 import Upstream
 
 // The upstream's side: pools, connecting, and completions.
-extension Worker {
+extension Worker where Loop: ~Copyable {
     mutating func acquire(upstream: Int, for client: SlabHandle, fresh: Bool) {
         let pool = poolHandle(upstream)
         let waiter = Owner(.client, client).rawValue

@@ -28,7 +28,10 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var turn: Turn
     var handshakes: HandshakeLimiter
     var listeners: [SocketHandle] = []
-    let tls: ServerTLSContext
+    /// One per listener.
+    let contexts: [ServerTLSContext]
+    /// Index of each listener's first virtual host.
+    let hostBases: [Int]
     let mailbox: Mailbox<ControlMessage>
     let options: WorkerOptions
     var stopAt = Instant.distantFuture
@@ -37,16 +40,17 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var nextTick = Instant(nanoseconds: 0)
 
     init(
-        loop: consuming Loop, options: WorkerOptions, tls: ServerTLSContext,
-        environment: SessionEnvironment, upstreams: [UpstreamOptions],
+        loop: consuming Loop, options: WorkerOptions, contexts: [ServerTLSContext],
+        hostBases: [Int], environment: SessionEnvironment, upstreams: [UpstreamOptions],
         mailbox: Mailbox<ControlMessage>
     ) {
         let now = loop.now
         self.loop = loop
         self.options = options
-        self.tls = tls
+        self.contexts = contexts
+        self.hostBases = hostBases
         self.mailbox = mailbox
-        timers = TimerWheel(capacity: options.clientLimit, start: now.monotonic)
+        timers = TimerWheel(start: now.monotonic, capacity: options.clientLimit)
         clients = Slab(capacity: options.clientLimit)
         connections = Slab(capacity: max(upstreams.reduce(0) { $0 + $1.maxConnections } * 2, 1))
         pools = Slab(capacity: max(upstreams.count, 1))
@@ -63,6 +67,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         while !isStopping {
             loop.wait(until: nextDeadline)
             turn.now = loop.now
+            for context in contexts { context.setTime(turn.now.monotonic) }
             while let completion = loop.nextCompletion() { handle(completion) }
             expireTimers()
             if turn.now.monotonic >= nextTick { tick() }
@@ -71,14 +76,14 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     }
 
     private var nextDeadline: Instant {
-        min(min(timers.nextDeadline ?? .distantFuture, nextTick), stopAt)
+        min(min(timers.nextDeadline, nextTick), stopAt)
     }
 
     private mutating func handle(_ completion: Completion) {
         let owner = Owner(rawValue: completion.owner)
         switch owner.kind {
         case .wake: receiveMessages()
-        case .listener: accepted(completion)
+        case .listener: accepted(completion, listener: Int(owner.handle.slot))
         case .client: clientCompleted(owner.handle, completion)
         case .upstream: upstreamCompleted(owner.handle, completion)
         case nil: preconditionFailure("a completion for nobody")
@@ -86,7 +91,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     }
 
     private mutating func expireTimers() {
-        while let owner = timers.popExpired(upTo: turn.now.monotonic) {
+        while let owner = timers.nextExpired(upTo: turn.now.monotonic) {
             let handle = Owner(rawValue: owner).handle
             guard clients.contains(handle), !clients[handle].isClosing else { continue }
             clients[handle].timer = nil
@@ -117,7 +122,20 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
 
     private mutating func publishGauges() {
         let metrics = turn.environment.metrics
-        metrics.record(loop.statistics)
+        let statistics = loop.statistics
+        metrics.set(.loopTurns, statistics.turns)
+        metrics.set(.loopSystemCalls, statistics.systemCalls)
+        metrics.set(.loopBufferExhaustions, statistics.bufferExhaustions)
+        metrics.set(.loopCompletionOverflows, statistics.completionOverflows)
+        if let log = turn.environment.accessLog { metrics.set(.accessLogDropped, log.dropped) }
+        var queued = 0
+        var ejections: UInt64 = 0
+        for index in 0..<pools.count {
+            queued += pools[poolHandle(index)].waiting
+            ejections += pools[poolHandle(index)].ejections
+        }
+        metrics.set(.upstreamQueued, UInt64(queued))
+        metrics.set(.upstreamEjections, ejections)
         metrics.set(.connectionsActive, UInt64(clients.count))
         metrics.set(.handshakesInFlight, UInt64(handshakes.count))
         metrics.set(.upstreamConnectionsActive, UInt64(connections.count))

@@ -1,6 +1,6 @@
 import TLS
 
-/// The subject as text: certificate order, comma-joined, multi-valued RDNs joined by "+", values
+/// The subject as text: certificate order, comma-joined, multi-valued RDNs joined by " + ", values
 /// escaped by RFC 2253 §2.4. It is the form that the API Gateway sample sends.
 enum SubjectText {
     /// What becomes of bytes outside ASCII.
@@ -19,7 +19,7 @@ enum SubjectText {
         for (index, relativeName) in subject.relativeNames.enumerated() {
             if index > 0 { text.append(UInt8(ascii: ",")) }
             for (position, attribute) in relativeName.enumerated() {
-                if position > 0 { text.append(UInt8(ascii: "+")) }
+                if position > 0 { text += Array(" + ".utf8) }
                 text += Array((attribute.shortName ?? attribute.oid).utf8)
                 text.append(UInt8(ascii: "="))
                 try append(attribute, nonASCII, to: &text)

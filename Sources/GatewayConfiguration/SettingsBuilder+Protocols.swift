@@ -1,0 +1,102 @@
+import Core
+
+extension SettingsBuilder {
+    mutating func protocols() {
+        settings.tls.minimumVersion = reader.choice("tls.minimumVersion")
+        settings.tls.cipherSuites = reader.text("tls.cipherSuites")
+        settings.tls.tls12Ciphers = reader.text("tls.tls12Ciphers")
+        settings.tls.groups = reader.text("tls.groups")
+        settings.tls.certificateListLimit = reader.size("tls.certificateListLimit")
+        settings.http.forwarded = reader.choice("http.forwarded")
+        for text in reader.list("http.trustedProxies") {
+            guard let network = Self.network(text) else {
+                reader.fail(
+                    "http.trustedProxies", "'\(text)' is no network such as 10.0.0.0/8 or fd00::/8")
+                continue
+            }
+            settings.http.trustedProxies.append(network)
+        }
+        settings.http.requestId = reader.flag("http.requestId")
+        settings.http.via = reader.flag("http.via")
+        settings.http.allowedSpellings = reader.list("http.allowedSpellings")
+        settings.http.ownedHeaderExceptions = reader.list("http.ownedHeaderExceptions")
+    }
+
+    private static func network(_ text: String) -> (address: SocketAddress, prefixLength: Int)? {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let host = parts.first.map(String.init) else { return nil }
+        let isIPv6 = host.contains(":")
+        guard let address = SocketAddress(isIPv6 ? "[\(host)]:0" : "\(host):0") else { return nil }
+        let widest = isIPv6 ? 128 : 32
+        guard parts.count == 2 else { return (address, widest) }
+        guard let length = Int(parts[1]), (0...widest).contains(length) else { return nil }
+        return (address, length)
+    }
+
+    mutating func limits() {
+        settings.limits.headBytes = reader.size("limits.headBytes")
+        settings.limits.headerCount = reader.integer("limits.headerCount")
+        settings.limits.uriBytes = reader.size("limits.uriBytes")
+        settings.limits.bodyBytes = reader.size("limits.bodyBytes")
+        settings.limits.connections = reader.integer("limits.connections")
+        settings.limits.handshakesInFlight = reader.integer("limits.handshakesInFlight")
+        settings.limits.requestsPerConnection = reader.integer("limits.requestsPerConnection")
+        if settings.limits.uriBytes > settings.limits.headBytes {
+            reader.fail("limits.uriBytes", "must not be larger than limits.headBytes")
+        }
+        settings.timeouts.handshake = positive("timeouts.handshake")
+        settings.timeouts.head = positive("timeouts.head")
+        settings.timeouts.body = positive("timeouts.body")
+        settings.timeouts.bodyMinimumRate = reader.size("timeouts.bodyMinimumRate")
+        settings.timeouts.idle = positive("timeouts.idle")
+        settings.timeouts.upstreamConnect = positive("timeouts.upstreamConnect")
+        settings.timeouts.upstreamHead = positive("timeouts.upstreamHead")
+        settings.timeouts.total = reader.duration("timeouts.total")
+        settings.timeouts.tunnel = positive("timeouts.tunnel")
+        settings.timeouts.lingering = positive("timeouts.lingering")
+        settings.timeouts.drain = reader.duration("timeouts.drain")
+        settings.tuning.ringEntries = reader.integer("tuning.ringEntries")
+        settings.tuning.completionEntries = reader.integer("tuning.completionEntries")
+        settings.tuning.receiveBuffers = reader.integer("tuning.receiveBuffers")
+        settings.tuning.receiveBufferBytes = reader.size("tuning.receiveBufferBytes")
+        settings.tuning.relayBuffers = reader.integer("tuning.relayBuffers")
+        settings.tuning.pinWorkers = reader.flag("tuning.pinWorkers")
+        let buffers = settings.tuning.receiveBuffers
+        if buffers > 0, buffers & (buffers - 1) != 0 {
+            reader.fail("tuning.receiveBuffers", "must be a power of two, not \(buffers)")
+        }
+        if settings.tuning.completionEntries < settings.tuning.ringEntries {
+            reader.fail("tuning.completionEntries", "must not be smaller than tuning.ringEntries")
+        }
+    }
+
+    private mutating func positive(_ path: String) -> Nanoseconds {
+        let before = reader.values.diagnostics.count
+        let value = reader.duration(path)
+        if value == .zero, reader.values.diagnostics.count == before {
+            reader.fail(path, "must be longer than 0")
+        }
+        return value
+    }
+}
+
+extension MemberSettings {
+    /// Parses `HOST:PORT`, `[IPV6]:PORT` or `unix:/path`.
+    init?(_ text: String) {
+        if let address = SocketAddress(text) {
+            guard address.port != 0 else { return nil }
+            self = .address(address)
+            return
+        }
+        guard !text.hasPrefix("unix:"), !text.hasPrefix("["), let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...]), port > 0
+        else { return nil }
+        let host = text[..<colon]
+        let isName = host.utf8.allSatisfy { byte in
+            (0x61...0x7a).contains(byte | 0x20) || (0x30...0x39).contains(byte)
+                || byte == 0x2d || byte == 0x2e || byte == 0x5f
+        }
+        guard !host.isEmpty, isName, host.contains(where: \.isLetter) else { return nil }
+        self = .name(String(host), port: port)
+    }
+}

@@ -1,0 +1,238 @@
+import Core
+import Identity
+
+/// Builds checked settings from values, collecting every mistake.
+struct SettingsBuilder {
+    var reader: ValueReader
+    var settings = GatewaySettings()
+
+    mutating func build() {
+        general()
+        settings.upstreams = reader.names(below: "upstreams").map { upstream($0) }
+        let names = reader.names(below: "virtualHosts")
+        settings.virtualHosts = names.map { virtualHost($0) }
+        settings.listeners = reader.names(below: "listeners").map { listener($0, hosts: names) }
+        if settings.listeners.isEmpty {
+            reader.fail("listeners", "at least one listener is required")
+        }
+        checkListeners()
+        protocols()
+        limits()
+    }
+
+    private mutating func general() {
+        settings.io = reader.choice("io")
+        settings.workers = reader.integer("workers")
+        settings.logLevel = reader.choice("log.level")
+        settings.accessLogPath = reader.text("accessLog.path") ?? "off"
+        settings.accessLogQueueBytes = reader.size("accessLog.queueBytes")
+        guard reader.isGiven("admin.address") else { return }
+        settings.adminAddress = reader.address("admin.address")
+        if let address = settings.adminAddress, !address.isLocal {
+            reader.fail(
+                "admin.address", "'\(address.text)' is reachable from elsewhere; "
+                    + "a loopback address or unix:/path is allowed")
+        }
+    }
+
+    // MARK: Upstreams
+
+    private mutating func upstream(_ name: String) -> UpstreamSettings {
+        let base = "upstreams.\(name)."
+        var upstream = UpstreamSettings()
+        upstream.name = name
+        let members = reader.list(base + "members")
+        if members.isEmpty { reader.fail(base + "members", "at least one server is required") }
+        for text in members {
+            guard let member = MemberSettings(text) else {
+                reader.fail(
+                    base + "members", "'\(text)' is not HOST:PORT, [IPV6]:PORT or unix:/path")
+                continue
+            }
+            upstream.members.append(member)
+        }
+        upstream.balancing = reader.choice(base + "balancing")
+        upstream.maxConnections = reader.integer(base + "maxConnections")
+        upstream.maxIdle = reader.integer(base + "maxIdle")
+        upstream.idleTimeout = reader.duration(base + "idleTimeout")
+        upstream.maxRequestsPerConnection = reader.integer(base + "maxRequestsPerConnection")
+        upstream.queueLimit = reader.integer(base + "queueLimit")
+        upstream.queueTimeout = reader.duration(base + "queueTimeout")
+        upstream.resolveInterval = reader.duration(base + "resolveInterval")
+        upstream.ejectionFailures = reader.integer(base + "ejectionFailures")
+        upstream.ejectionTime = reader.duration(base + "ejectionTime")
+        upstream.ejectionMaximum = reader.duration(base + "ejectionMaximum")
+        return upstream
+    }
+
+    // MARK: Virtual hosts
+
+    private mutating func virtualHost(_ name: String) -> VirtualHostSettings {
+        let base = "virtualHosts.\(name)."
+        var host = VirtualHostSettings()
+        host.name = name
+        host.serverNames = reader.list(base + "serverNames").map { $0.lowercased() }
+        for serverName in host.serverNames where !Self.isServerName(serverName) {
+            reader.fail(
+                base + "serverNames",
+                "'\(serverName)' is no host name; a wildcard is '*.' in front of one")
+        }
+        host.isDefault = reader.flag(base + "default")
+        if host.serverNames.isEmpty && !host.isDefault {
+            reader.fail(base + "serverNames", "a virtual host without names must be the default")
+        }
+        for certificate in reader.names(below: base + "certificates") {
+            let path = base + "certificates.\(certificate)."
+            host.certificates.append(
+                .init(chain: reader.file(path + "chain"), key: reader.file(path + "key")))
+        }
+        if host.certificates.isEmpty {
+            reader.fail(base + "certificates", "at least one certificate is required")
+        }
+        trust(&host, base)
+        identityHeaders(&host, base)
+        for route in reader.names(below: base + "routes") {
+            host.routes.append(self.route(route, base + "routes.\(route).", host))
+        }
+        if host.routes.isEmpty { reader.fail(base + "routes", "at least one route is required") }
+        return host
+    }
+
+    private mutating func trust(_ host: inout VirtualHostSettings, _ base: String) {
+        let mode = reader.choice(base + "clientCertificate")
+        host.clientCertificate = .init(rawValue: mode) ?? .required
+        let store = reader.text(base + "trustStore") ?? ""
+        if store.isEmpty {
+            if host.clientCertificate != .off {
+                reader.fail(
+                    base + "trustStore", "is required when clientCertificate is '\(mode)'")
+            }
+            return
+        }
+        let stores = reader.names(below: "trustStores")
+        guard stores.contains(store) else {
+            reader.fail(base + "trustStore", unknown("trust store", store, stores))
+            return
+        }
+        host.trustFile = reader.file("trustStores.\(store).file")
+        host.chainLength = reader.integer("trustStores.\(store).chainLength")
+    }
+
+    private mutating func identityHeaders(_ host: inout VirtualHostSettings, _ base: String) {
+        var seen: Set<String> = []
+        for name in reader.names(below: base + "identityHeaders") {
+            let path = base + "identityHeaders.\(name)"
+            let format = reader.required(path)
+            do throws(IdentityError) {
+                _ = try IdentityHeader(name: name, format: format)
+                if !seen.insert(name.lowercased()).inserted {
+                    reader.fail(path, "the header stands here a second time")
+                }
+                host.identityHeaders.append((name, format))
+            } catch {
+                switch error {
+                case .unknownFormat:
+                    reader.fail(path, unknown("format", format, IdentityFormat.names))
+                default:
+                    reader.fail(
+                        path, "'\(name)' cannot be an identity header: letters, digits and '-', "
+                            + "and no name that frames or routes a message")
+                }
+            }
+        }
+    }
+
+    private mutating func route(
+        _ name: String, _ base: String, _ host: VirtualHostSettings
+    ) -> RouteSettings {
+        var route = RouteSettings()
+        route.name = name
+        if reader.isGiven(base + "host") { route.host = reader.text(base + "host")?.lowercased() }
+        route.path = reader.text(base + "path") ?? "/"
+        if !route.path.hasPrefix("/") { reader.fail(base + "path", "must begin with '/'") }
+        route.methods = reader.list(base + "methods").map { $0.uppercased() }
+        for method in route.methods where ["CONNECT", "TRACE"].contains(method) {
+            reader.fail(base + "methods", "\(method) is never forwarded")
+        }
+        let upstream = reader.required(base + "upstream")
+        let names = settings.upstreams.map(\.name)
+        if let index = names.firstIndex(of: upstream) {
+            route.upstream = index
+        } else if !upstream.isEmpty {
+            reader.fail(base + "upstream", unknown("upstream", upstream, names))
+        }
+        route.requireCertificate = reader.flag(base + "requireCertificate")
+        if host.clientCertificate == .off {
+            if route.requireCertificate, reader.isGiven(base + "requireCertificate") {
+                reader.fail(
+                    base + "requireCertificate",
+                    "cannot be true: the virtual host's clientCertificate is 'off'")
+            }
+            route.requireCertificate = false
+        }
+        route.allowWebSocket = reader.flag(base + "allowWebSocket")
+        route.allowEmptySegments = reader.flag(base + "allowEmptySegments")
+        route.allowPathParameters = reader.flag(base + "allowPathParameters")
+        return route
+    }
+
+    // MARK: Listeners
+
+    private mutating func listener(_ name: String, hosts: [String]) -> ListenerSettings {
+        let base = "listeners.\(name)."
+        var listener = ListenerSettings()
+        listener.name = name
+        if let address = reader.address(base + "address") { listener.address = address }
+        listener.backlog = reader.integer(base + "backlog")
+        let wanted =
+            reader.isGiven(base + "virtualHosts") ? reader.list(base + "virtualHosts") : hosts
+        for host in wanted {
+            guard let index = hosts.firstIndex(of: host) else {
+                reader.fail(base + "virtualHosts", unknown("virtual host", host, hosts))
+                continue
+            }
+            listener.virtualHosts.append(index)
+        }
+        if wanted.isEmpty {
+            reader.fail(base + "virtualHosts", "at least one virtual host is required")
+        }
+        let defaults = listener.virtualHosts.filter { settings.virtualHosts[$0].isDefault }
+        if defaults.count > 1 {
+            let names = defaults.map { hosts[$0] }.joined(separator: ", ")
+            reader.fail(base + "virtualHosts", "only one default is allowed, not: \(names)")
+        }
+        return listener
+    }
+
+    private mutating func checkListeners() {
+        var seen: [String: String] = [:]
+        for listener in settings.listeners {
+            guard listener.address.port != 0 else { continue }
+            if let other = seen.updateValue(listener.name, forKey: listener.address.text) {
+                reader.fail(
+                    "listeners.\(listener.name).address",
+                    "'\(listener.address.text)' is listener '\(other)''s already")
+            }
+        }
+    }
+
+    func unknown(_ what: String, _ word: String, _ known: [String]) -> String {
+        let hint = suggestion(for: word, among: known).map { "did you mean '\($0)'?" }
+        let all = known.isEmpty ? "there are none" : "allowed: " + known.joined(separator: ", ")
+        return "there is no \(what) '\(word)' (\(hint ?? all))"
+    }
+
+    /// Labels of letters, digits and `-`; `*.` in front of at least two of them; or an address.
+    private static func isServerName(_ name: String) -> Bool {
+        let rest = name.hasPrefix("*.") ? String(name.dropFirst(2)) : name
+        if !name.hasPrefix("*."), SocketAddress(rest + ":1") != nil { return true }
+        let labels = rest.split(separator: ".", omittingEmptySubsequences: false)
+        return (!name.hasPrefix("*.") || labels.count >= 2)
+            && labels.allSatisfy { label in
+                !label.isEmpty && label.utf8.count <= 63
+                    && label.utf8.allSatisfy { byte in
+                        (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2d
+                    }
+            }
+    }
+}

@@ -1,0 +1,91 @@
+import Core
+import EventLoop
+import GatewayConfiguration
+import Glibc
+import Synchronization
+import Telemetry
+
+/// `/metrics`, `/healthz` and `/readyz` on a thread of its own, one request per connection.
+///
+/// Local by configuration, and apart from the data path: a slow scraper slows nobody.
+final class AdminServer: Sendable {
+    private let descriptor: Int32
+    private let metrics: [WorkerMetrics]
+    private let ready = Atomic<Bool>(true)
+    private let stopping = Atomic<Bool>(false)
+    let boundAddress: String
+
+    init(address: SocketAddress, metrics: [WorkerMetrics]) throws(GatewayError) {
+        self.metrics = metrics
+        do throws(SystemError) {
+            descriptor = try Sockets.makeListener(address, backlog: 64)
+            boundAddress = try Sockets.localAddress(descriptor).text
+        } catch {
+            throw GatewayError("admin.address: \(address.text): \(error)")
+        }
+        _ = try Thread { [self] in serve() }
+    }
+
+    /// What `/readyz` says.
+    var isReady: Bool {
+        get { ready.load(ordering: .relaxed) }
+        set { ready.store(newValue, ordering: .relaxed) }
+    }
+
+    func stop() { stopping.store(true, ordering: .relaxed) }
+
+    private func serve() {
+        while !stopping.load(ordering: .relaxed) {
+            var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&poller, 1, 200) > 0 else { continue }
+            let connection = unsafe accept(descriptor, nil, nil)
+            guard connection >= 0 else { continue }
+            answer(connection)
+            close(connection)
+        }
+        close(descriptor)
+    }
+
+    private func answer(_ connection: Int32) {
+        var limit = timeval(tv_sec: 2, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        unsafe setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        unsafe setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+        var head: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4_096)
+        while head.count < 16_384, !String(decoding: head, as: UTF8.self).contains("\r\n\r\n") {
+            let count = unsafe recv(connection, &chunk, chunk.count, 0)
+            guard count > 0 else { return }
+            head += chunk[..<count]
+        }
+        let line = String(decoding: head.prefix { $0 != 13 }, as: UTF8.self)
+        let words = line.split(separator: " ")
+        guard words.count == 3, words[0] == "GET" else {
+            send(connection, "405 Method Not Allowed", "only GET is served here\n")
+            return
+        }
+        switch words[1] {
+        case "/metrics": send(connection, "200 OK", PrometheusText.render(metrics))
+        case "/healthz": send(connection, "200 OK", "ok\n")
+        case "/readyz":
+            isReady
+                ? send(connection, "200 OK", "ready\n")
+                : send(connection, "503 Service Unavailable", "draining\n")
+        default: send(connection, "404 Not Found", "try /metrics, /healthz or /readyz\n")
+        }
+    }
+
+    private func send(_ connection: Int32, _ status: String, _ body: String) {
+        let head =
+            "HTTP/1.1 \(status)\r\nContent-Type: text/plain; version=0.0.4\r\n"
+            + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
+        var bytes = Array((head + body).utf8)[...]
+        while !bytes.isEmpty {
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}
