@@ -33,10 +33,10 @@ struct PEMFile {
         self.bytes = bytes
     }
 
-    /// All certificates in the file, in order. The caller frees them.
+    /// All certificates in the file, in order.
     ///
     /// Fails when a block is broken, and when there is none.
-    func certificates() throws(TLSConfigurationError) -> [OpaquePointer] {
+    func certificates() throws(TLSConfigurationError) -> CertificateList {
         let blocks = certificateBlocks
         guard blocks > 0 else {
             throw TLSConfigurationError(
@@ -47,20 +47,19 @@ struct PEMFile {
             throw Self.exhausted(path)
         }
         defer { unsafe BIO_free(bio) }
-        var certificates: [OpaquePointer] = unsafe []
+        let certificates = CertificateList()
         ErrorQueue.clear()
         while let certificate = unsafe COpenSSL_PEM_read_certificate(bio) {
             unsafe certificates.append(certificate)
         }
         let reason = ErrorQueue.drainedText()
-        guard unsafe certificates.count == blocks else {
-            for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) }
+        guard certificates.count == blocks else {
             throw TLSConfigurationError(
                 path,
-                unsafe "certificate \(certificates.count + 1) of \(blocks) is broken (\(reason))",
+                "certificate \(certificates.count + 1) of \(blocks) is broken (\(reason))",
                 advice: "replace or remove that block")
         }
-        return unsafe certificates
+        return certificates
     }
 
     /// The private key in the file. The caller frees it.
@@ -99,4 +98,22 @@ struct PEMFile {
     private static func exhausted(_ path: String) -> TLSConfigurationError {
         TLSConfigurationError(path, "out of memory", advice: "free memory and try again")
     }
+}
+
+/// Certificates in memory, freed with the list.
+@safe
+final class CertificateList {
+    // Invariant: each is an `X509` that this list owns.
+    private var pointers: [OpaquePointer] = unsafe []
+
+    deinit {
+        for index in 0..<count { unsafe X509_free(self[index]) }
+    }
+
+    var count: Int { unsafe pointers.count }
+
+    subscript(index: Int) -> OpaquePointer { unsafe pointers[index] }
+
+    /// Takes over `certificate`.
+    func append(_ certificate: OpaquePointer) { unsafe pointers.append(certificate) }
 }

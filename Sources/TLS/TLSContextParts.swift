@@ -58,13 +58,12 @@ final class SSLContext {
 
     /// Installs a chain and its key.
     func use(_ files: CertificateFiles) throws(TLSConfigurationError) {
-        let certificates = unsafe try PEMFile(path: files.chain).certificates()
-        defer { for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) } }
+        let certificates = try PEMFile(path: files.chain).certificates()
         let key = unsafe try PEMFile(path: files.key).privateKey()
         defer { unsafe EVP_PKEY_free(key) }
         ErrorQueue.clear()
-        guard let leaf = unsafe certificates.first, unsafe X509_check_private_key(leaf, key) == 1
-        else {
+        let leaf = unsafe certificates[0]
+        guard unsafe X509_check_private_key(leaf, key) == 1 else {
             throw TLSConfigurationError(
                 files.key, "does not fit the first certificate of \(files.chain)",
                 advice: "put the leaf first, and use the key that it was issued for")
@@ -76,10 +75,10 @@ final class SSLContext {
         unsafe try check(
             SSL_CTX_use_PrivateKey(pointer, key) == 1, files.key,
             "cannot be used", "use a key of RSA 2048 bits or more, P-256, P-384 or Ed25519")
-        for unsafe(index, certificate) in unsafe certificates.dropFirst().enumerated() {
+        for index in 1..<certificates.count {
             unsafe try check(
-                COpenSSL_SSL_CTX_add1_chain_cert(pointer, certificate) == 1, files.chain,
-                "certificate \(index + 2) cannot be used", "replace or remove it")
+                COpenSSL_SSL_CTX_add1_chain_cert(pointer, certificates[index]) == 1, files.chain,
+                "certificate \(index + 1) cannot be used", "replace or remove it")
         }
     }
 

@@ -18,7 +18,7 @@ public struct TLSEngine: ~Copyable {
 
     // Invariant: `ssl`, `observer` and `record` are this engine's own, freed by `deinit` in that
     // order; `transfer` belongs to the context, which `server` or `client` keeps alive.
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
     private let transfer: UnsafeMutablePointer<COpenSSL_Transfer>
     private let observer: UnsafeMutablePointer<COpenSSL_Observer>
     private let record: UnsafeMutablePointer<HandshakeRecord>

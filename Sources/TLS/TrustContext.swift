@@ -26,18 +26,17 @@ final class TrustContext {
                 options.file, "security level \(options.securityLevel) does not exist",
                 advice: "choose 0 to 5; 2 is the default")
         }
-        let certificates = unsafe try PEMFile(path: options.file).certificates()
-        defer { for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) } }
+        let certificates = try PEMFile(path: options.file).certificates()
         guard let store = unsafe X509_STORE_new() else {
             throw TLSConfigurationError(
                 options.file, "out of memory", advice: "free memory and try again")
         }
-        for unsafecertificate in unsafe certificates
-        where unsafe X509_STORE_add_cert(store, certificate) != 1 {
+        for index in 0..<certificates.count
+        where unsafe X509_STORE_add_cert(store, certificates[index]) != 1 {
             let reason = ErrorQueue.drainedText()
             unsafe X509_STORE_free(store)
             throw TLSConfigurationError(
-                options.file, "a certificate cannot be trusted (\(reason))",
+                options.file, "certificate \(index + 1) cannot be trusted (\(reason))",
                 advice: "remove that certificate")
         }
         self.options = options
