@@ -31,7 +31,9 @@ struct EnginePair: ~Copyable {
     }
 
     /// One call of the handshake on `side`, with at most `limit` bytes of what has arrived.
-    mutating func step(_ side: Side, limit: Int = .max) throws {
+    /// Returns whether any byte moved.
+    @discardableResult
+    mutating func step(_ side: Side, limit: Int = .max) throws -> Bool {
         var output = try #require(pool.take())
         defer { pool.give(output) }
         let arrived = side == .server ? toServer : toClient
@@ -58,15 +60,15 @@ struct EnginePair: ~Copyable {
             toServer += output.filled.array
             if let error { clientError = error }
         }
+        return consumed > 0 || output.count > 0
     }
 
     /// Runs both handshakes until nothing moves any more.
     mutating func run(limit: Int = .max) throws {
         for _ in 0..<20_000 {
-            let before = (toServer.count, toClient.count, isComplete)
-            if clientError == nil { try step(.client, limit: limit) }
-            if serverError == nil { try step(.server, limit: limit) }
-            if (toServer.count, toClient.count, isComplete) == before { return }
+            let clientMoved = try clientError == nil && step(.client, limit: limit)
+            let serverMoved = try serverError == nil && step(.server, limit: limit)
+            if !clientMoved && !serverMoved { return }
         }
         Issue.record("the handshake never ends")
     }
