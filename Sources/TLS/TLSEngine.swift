@@ -18,7 +18,7 @@ public struct TLSEngine: ~Copyable {
 
     // Invariant: `ssl`, `observer` and `record` are this engine's own, freed by `deinit` in that
     // order; `transfer` belongs to the context, which `server` or `client` keeps alive.
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
     private let transfer: UnsafeMutablePointer<COpenSSL_Transfer>
     private let observer: UnsafeMutablePointer<COpenSSL_Observer>
     private let record: UnsafeMutablePointer<HandshakeRecord>
@@ -185,11 +185,12 @@ public struct TLSEngine: ~Copyable {
                 unsafe SSL_write_ex(ssl, start, size, &written)
             }
             guard status == 1 else {
-                guard unsafe SSL_get_error(ssl, status) == SSL_ERROR_WANT_WRITE else {
-                    return .failed(fail(currentError()))
+                switch unsafe SSL_get_error(ssl, status) {
+                case SSL_ERROR_WANT_WRITE: unfinishedWrite = size
+                case SSL_ERROR_WANT_READ: break  // a handshake message must be read first
+                default: return .failed(fail(currentError()))
                 }
-                unfinishedWrite = size
-                break
+                return .accepted(total)
             }
             unfinishedWrite = 0
             total += written
