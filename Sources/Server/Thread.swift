@@ -28,5 +28,5 @@ struct Thread: @unchecked Sendable {
     }
 
     /// Waits until it has ended.
-    func join() { _ = unsafe pthread_join(identifier, nil) }
+    func join() { _ = pthread_join(identifier, nil) }
 }

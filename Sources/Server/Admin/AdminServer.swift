@@ -37,8 +37,8 @@ final class AdminServer: Sendable {
     private func serve() {
         while !stopping.load(ordering: .relaxed) {
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&poller, 1, 200) > 0 else { continue }
-            let connection = unsafe accept(descriptor, nil, nil)
+            guard unsafe poll(&poller, 1, 200) > 0 else { continue }
+            let connection = accept(descriptor, nil, nil)
             guard connection >= 0 else { continue }
             answer(connection)
             close(connection)

@@ -1,0 +1,134 @@
+import ArgumentParser
+import Crypto
+import Glibc
+
+struct CertificatesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "certificates",
+        abstract: "Make certificates for a demonstration or for tests; never for production.",
+        subcommands: [Demo.self, Kinds.self])
+
+    struct Demo: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A CA, a server for localhost, and a client CN=client1.")
+
+        @Option(help: "Folder that takes the files; made when it is missing.")
+        var output: String
+
+        func run() throws {
+            let maker = try CertificateFolder(output)
+            let root = try maker.root("Postern demo CA")
+            try maker.write(root, named: "ca", withKey: false)
+            try maker.write(try maker.server(root), named: "server")
+            try maker.write(try maker.client(root, [.init("CN", "client1")]), named: "client")
+        }
+    }
+
+    struct Kinds: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "test", abstract: "Every kind of client certificate that tests need.")
+
+        @Option(help: "Folder that takes the files; made when it is missing.")
+        var output: String
+
+        func run() throws { try CertificateFolder(output).writeEveryKind() }
+    }
+}
+
+/// Mints certificates into a folder: `NAME.pem` (leaf and intermediates) and `NAME.key`.
+struct CertificateFolder {
+    let path: String
+    private let now: Int64
+    private static let day: Int64 = 86_400
+
+    init(_ path: String) throws {
+        self.path = path
+        now = Int64(time(nil))
+        guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+            let reason = unsafe String(cString: strerror(errno))
+            Terminal.error("error: \(path) cannot be made: \(reason)")
+            throw ExitCode(1)
+        }
+    }
+
+    private var start: Int64 { now - Self.day }
+    private var end: Int64 { now + 365 * Self.day }
+
+    func root(_ name: String) throws -> CertificateAuthority {
+        try .root(
+            .authority(name, notBefore: start, notAfter: end), key: CertificateKey(.p256))
+    }
+
+    func intermediate(
+        _ name: String, _ issuer: CertificateAuthority
+    ) throws -> CertificateAuthority {
+        try issuer.issue(
+            .authority(name, notBefore: start, notAfter: end), key: CertificateKey(.p256))
+    }
+
+    func server(_ issuer: CertificateAuthority) throws -> CertificateAuthority {
+        try issuer.issue(
+            .server(["localhost", "127.0.0.1", "::1"], notBefore: start, notAfter: end),
+            key: CertificateKey(.p256))
+    }
+
+    func client(
+        _ issuer: CertificateAuthority, _ subject: [CertificateRequest.Attribute],
+        _ kind: CertificateKey.Kind = .p256, change: (inout CertificateRequest) -> Void = { _ in }
+    ) throws -> CertificateAuthority {
+        var request = CertificateRequest.client(subject, notBefore: start, notAfter: end)
+        change(&request)
+        return try issuer.issue(request, key: CertificateKey(kind))
+    }
+
+    func write(
+        _ certificate: CertificateAuthority, named name: String, withKey: Bool = true
+    ) throws {
+        let text = try certificate.issuer == nil ? certificate.pem : certificate.chainPEM
+        try OutputFile.write(text, to: "\(path)/\(name).pem", mode: 0o644)
+        guard withKey else { return }
+        try OutputFile.write(try certificate.key.pem, to: "\(path)/\(name).key", mode: 0o600)
+    }
+
+    func writeEveryKind() throws {
+        let root = try root("Postern test CA")
+        let middle = try intermediate("Postern test issuer", root)
+        try write(root, named: "ca", withKey: false)
+        try write(try server(root), named: "server")
+        try write(try client(root, [.init("CN", "client1")]), named: "client")
+        try write(try client(middle, [.init("CN", "client2")]), named: "intermediate")
+        try write(
+            try client(
+                root,
+                [.init("C", "US"), .init("O", "Acme, Inc."), .init("OU", "Platform"),
+                    .init("CN", "client \"three\"")]), named: "escapes")
+        let name = [CertificateRequest.Attribute("CN", "client1")]
+        try write(
+            try client(root, name) {
+                $0.notBefore = now - 10 * Self.day
+                $0.notAfter = now - Self.day
+            }, named: "expired")
+        try write(
+            try client(root, name) { $0.notBefore = now + Self.day }, named: "not-yet-valid")
+        try write(
+            try client(root, name) { $0.extendedUsages = [.serverAuth] }, named: "wrong-usage")
+        try write(try client(try self.root("Foreign CA"), name), named: "foreign")
+        try write(
+            try client(try self.root("Postern test CA"), name), named: "same-name-wrong-key")
+        try write(
+            try .root(
+                .client(name, notBefore: start, notAfter: end), key: CertificateKey(.p256)),
+            named: "self-signed")
+        let deeper = try intermediate("Postern third", try intermediate("Postern second", middle))
+        try write(try client(deeper, name), named: "too-deep")
+        try write(try client(root, name, .rsa(bits: 2_048)), named: "rsa2048")
+        try write(try client(root, name, .p384), named: "p384")
+        try write(try client(root, name, .ed25519), named: "ed25519")
+        try write(
+            try client(root, [.init("CN", "client1"), .init("CN", "admin")]), named: "two-names")
+        try write(
+            try client(root, [.init("CN", "evil\r\nX-Admin: 1")]), named: "control-characters")
+        try write(
+            try client(root, [.init("CN", "good.example.com\0.evil.example")]), named: "nul")
+    }
+}
