@@ -10,6 +10,7 @@ public struct OutboundQueue {
     /// The chunk that takes new bytes.
     public var filling: Buffer?
     private var inFlight: Buffer?
+    private var isAnnounced = false
 
     /// A queue that holds no chunk.
     public init() {}
@@ -26,9 +27,13 @@ public struct OutboundQueue {
     @inline(__always)
     public var isEmpty: Bool { !isSending && !hasWaiting }
 
-    /// Whether a send can and should start now.
+    /// Whether a send can and should start now, and was not announced yet; announces it.
     @inline(__always)
-    public var isReadyToSend: Bool { !isSending && hasWaiting }
+    public mutating func announceSend() -> Bool {
+        guard !isSending, !isAnnounced, hasWaiting else { return false }
+        isAnnounced = true
+        return true
+    }
 
     /// Bytes buffered, waiting and in flight.
     public var bufferedBytes: Int { (filling?.count ?? 0) + (inFlight?.count ?? 0) }
@@ -45,12 +50,13 @@ public struct OutboundQueue {
     /// Moves the filled chunk into flight.
     ///
     /// - Returns: its bytes, which stay valid until `sendCompleted`.
-    /// - Precondition: `isReadyToSend`.
+    /// - Precondition: the send was announced.
     @inline(__always)
     public mutating func startSend() -> ByteView {
-        guard inFlight == nil, let chunk = filling else {
+        guard isAnnounced, inFlight == nil, let chunk = filling else {
             preconditionFailure("a send is in flight, or there is nothing to send")
         }
+        isAnnounced = false
         inFlight = chunk
         filling = nil
         return chunk.filled

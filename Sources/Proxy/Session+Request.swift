@@ -408,6 +408,6 @@ extension Session {
     /// Starts a send to the upstream if there is something to send and none is in flight.
     mutating func flushUpstream(_ turn: inout Turn) {
         guard exchange.hasUpstream, exchange.isHeadSent, !exchange.isHeadInFlight else { return }
-        if upstreamQueue.isReadyToSend { turn.actions.append(.sendUpstream) }
+        if upstreamQueue.announceSend() { turn.actions.append(.sendUpstream) }
     }
 }

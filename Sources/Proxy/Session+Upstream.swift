@@ -79,7 +79,7 @@ extension Session {
         }
         exchange.progress &+= UInt64(code)
         guard state == .relaying || state == .tunnelling else { return }
-        if upstreamQueue.isReadyToSend { turn.actions.append(.sendUpstream) }
+        if upstreamQueue.announceSend() { turn.actions.append(.sendUpstream) }
         if state == .tunnelling || !exchange.isRequestFinished {
             if exchange.received > exchange.consumed || pending != nil {
                 var nothing = TLSInput(.empty)

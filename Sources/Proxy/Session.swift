@@ -182,7 +182,7 @@ public struct Session: ~Copyable {
     /// Starts a send if there is something to send and none is in flight.
     mutating func flushDownstream(_ turn: inout Turn) {
         guard state != .closed else { return }
-        if downstream.isReadyToSend {
+        if downstream.announceSend() {
             turn.actions.append(.sendDownstream)
         } else {
             downstream.releaseIfIdle(turn.environment.chunks)
@@ -191,7 +191,7 @@ public struct Session: ~Copyable {
 
     /// After a send to the client: send what waits, let the source go on, or finish closing.
     private mutating func continueDownstream(_ turn: inout Turn) {
-        if downstream.isReadyToSend { turn.actions.append(.sendDownstream) }
+        if downstream.announceSend() { turn.actions.append(.sendDownstream) }
         if isUpstreamHeld, state == .relaying || state == .tunnelling {
             isUpstreamHeld = false
             turn.actions.append(.resumeUpstream)

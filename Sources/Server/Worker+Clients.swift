@@ -85,6 +85,7 @@ extension Worker where Loop: ~Copyable {
         while let action = turn.actions.popFirst() {
             switch action {
             case .sendDownstream:
+                guard !clients[handle].isClosing else { continue }
                 let bytes = clients[handle].session.nextDownstreamSend()
                 loop.send(clients[handle].socket, bytes)
             case .sendUpstream:
@@ -96,12 +97,14 @@ extension Worker where Loop: ~Copyable {
             case .releaseUpstream(let reusable, let healthy):
                 release(for: handle, reusable: reusable, healthy: healthy)
             case .resumeDownstream:
+                guard !clients[handle].isClosing else { continue }
                 loop.resumeReceiving(clients[handle].socket)
             case .resumeUpstream:
                 if let upstream = clients[handle].upstream {
                     loop.resumeReceiving(connections[upstream].socket)
                 }
             case .shutdownDownstreamWrite:
+                guard !clients[handle].isClosing else { continue }
                 loop.shutdownWrite(clients[handle].socket)
             case .shutdownUpstreamWrite:
                 if let upstream = clients[handle].upstream {
