@@ -1,0 +1,47 @@
+import Core
+import Histogram
+
+/// What a run came to.
+struct LoadFigures {
+    var requests: UInt64 = 0
+    var handshakes: UInt64 = 0
+    var bytesIn: UInt64 = 0
+    var bytesOut: UInt64 = 0
+    var seconds = 0.0
+    /// Connections that were open when the run ended.
+    var held = 0
+    var errors: [String: UInt64] = [:]
+    /// Latencies in microseconds.
+    private var latencies = Histogram<UInt64>(
+        highestTrackableValue: 120_000_000, numberOfSignificantValueDigits: .three)
+
+    mutating func record(_ latency: Nanoseconds) {
+        requests += 1
+        _ = latencies.record(latency.count / 1_000)
+    }
+
+    mutating func fail(_ reason: String) { errors[reason, default: 0] += 1 }
+
+    private func percentile(_ percent: Double) -> UInt64 {
+        requests == 0 ? 0 : latencies.valueAtPercentile(percent)
+    }
+
+    var json: String {
+        let total = errors.values.reduce(0, +)
+        let kinds = errors.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
+        return "{\"requests\":\(requests),\"errors\":\(total),\"errorKinds\":{"
+            + kinds.joined(separator: ",") + "},\"seconds\":\(seconds),\"bytesIn\":\(bytesIn),"
+            + "\"bytesOut\":\(bytesOut),\"p50us\":\(percentile(50)),\"p99us\":\(percentile(99)),"
+            + "\"p999us\":\(percentile(99.9)),\"handshakes\":\(handshakes),\"held\":\(held)}"
+    }
+
+    var text: String {
+        let perSecond = seconds > 0 ? Double(requests) / seconds : 0
+        return """
+            \(requests) requests in \(seconds) s (\(Int(perSecond)) per second), \
+            \(handshakes) handshakes, errors \(errors)
+            latency: p50 \(percentile(50)) us, p99 \(percentile(99)) us, \
+            p99.9 \(percentile(99.9)) us
+            """
+    }
+}

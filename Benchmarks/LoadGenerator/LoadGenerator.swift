@@ -1,0 +1,102 @@
+import ArgumentParser
+import Core
+import EventLoop
+import Glibc
+import TLS
+
+/// An mTLS load generator for HTTP/1.1: one thread, many connections, closed or open loop.
+@main
+struct LoadGenerator: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Send HTTP/1.1 requests over mutual TLS and measure what comes back.")
+
+    @Option(help: "Address of the gateway: 127.0.0.1:PORT.")
+    var target: String
+
+    @Option(help: "Server name (SNI and Host).")
+    var serverName = "localhost"
+
+    @Option(help: "PEM file of the CA that signed the server.")
+    var ca: String
+
+    @Option(help: "PEM file of the client's chain; none for an anonymous client.")
+    var cert: String?
+
+    @Option(help: "PEM file of the client's key.")
+    var key: String?
+
+    @Option(help: "Connections at once.")
+    var connections = 64
+
+    @Option(help: "Seconds to run.")
+    var duration = 2.0
+
+    @Option(help: "Requests per second over all connections (open loop); 0 for as fast as answers come.")
+    var rate = 0.0
+
+    @Flag(help: "A new connection, with a full handshake, for each request.")
+    var newConnectionPerRequest = false
+
+    @Option(help: "Path of the requests.")
+    var path = "/"
+
+    @Option(help: "Bytes of a request's head, reached by padding.")
+    var headerBytes = 0
+
+    @Option(help: "Bytes of a request's body; GET when 0, else POST.")
+    var uploadBytes = 0
+
+    @Flag(help: "One request on each connection, then hold them idle.")
+    var holdIdle = false
+
+    @Flag(help: "Print the figures as one line of JSON.")
+    var json = false
+
+    @Option(help: "auto, io_uring or epoll.")
+    var io = "epoll"
+
+    func run() throws {
+        guard let address = Self.address(target) else {
+            throw ValidationError("--target: '\(target)' is no IPv4 address with a port")
+        }
+        signal(SIGPIPE, SIG_IGN)
+        _ = try? Sockets.raiseDescriptorLimit(to: UInt64(connections + 64))
+        var certificate: CertificateFiles?
+        if let cert, let key { certificate = CertificateFiles(chain: cert, key: key) }
+        do {
+            let context = try ClientTLSContext(
+                ClientTLSOptions(
+                    trust: TrustStoreOptions(file: ca), certificate: certificate))
+            var options = LoopOptions()
+            options.socketLimit = connections + 1_024
+            let plan = LoadPlan(self, address: address)
+            let figures: LoadFigures
+            switch try BackendProbe.probe(IOChoice(rawValue: io) ?? .epoll, options: options) {
+            case .uring:
+                figures = Self.drive(try UringBackend(options: options), plan, context)
+            case .epoll:
+                figures = Self.drive(try EpollBackend(options: options), plan, context)
+            }
+            print(json ? figures.json : figures.text)
+        } catch {
+            print("error: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private static func drive<Loop: Backend & ~Copyable>(
+        _ loop: consuming Loop, _ plan: LoadPlan, _ context: ClientTLSContext
+    ) -> LoadFigures {
+        var driver = LoadDriver(loop: loop, plan: plan, context: context)
+        driver.run()
+        return driver.figures
+    }
+
+    private static func address(_ text: String) -> SocketAddress? {
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
+        let octets = parts[0].split(separator: ".").compactMap { UInt32($0) }
+        guard octets.count == 4, octets.allSatisfy({ $0 < 256 }) else { return nil }
+        return .ipv4(octets.reduce(0) { $0 << 8 | $1 }, port: port)
+    }
+}

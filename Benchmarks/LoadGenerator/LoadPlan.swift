@@ -1,0 +1,46 @@
+import Core
+
+/// What to send, how often and for how long.
+struct LoadPlan {
+    let address: SocketAddress
+    let serverName: String
+    let connections: Int
+    let duration: Nanoseconds
+    /// Time between two requests of the open loop; nil for the closed loop.
+    let interval: Nanoseconds?
+    let isNewPerRequest: Bool
+    let holdsIdle: Bool
+    /// Head and body of a request, sent by every connection.
+    let request: Buffer
+
+    init(_ options: LoadGenerator, address: SocketAddress) {
+        self.address = address
+        serverName = options.serverName
+        connections = options.connections
+        duration = Nanoseconds(UInt64(options.duration * 1e9))
+        interval = options.rate > 0 ? Nanoseconds(UInt64(1e9 / options.rate)) : nil
+        isNewPerRequest = options.newConnectionPerRequest
+        holdsIdle = options.holdIdle
+        request = Self.request(options)
+    }
+
+    private static func request(_ options: LoadGenerator) -> Buffer {
+        let method = options.uploadBytes > 0 ? "POST" : "GET"
+        var head = "\(method) \(options.path) HTTP/1.1\r\nHost: \(options.serverName)\r\n"
+        head += "User-Agent: postern-load/1\r\nAccept: application/json, text/plain, */*\r\n"
+        head += "Accept-Encoding: gzip, br\r\nAccept-Language: en-GB,en;q=0.9\r\n"
+        head += "Cache-Control: no-cache\r\nCookie: session=0123456789abcdef0123456789abcdef\r\n"
+        if options.uploadBytes > 0 { head += "Content-Length: \(options.uploadBytes)\r\n" }
+        if options.newConnectionPerRequest { head += "Connection: close\r\n" }
+        let missing = options.headerBytes - head.utf8.count - "X-Padding: \r\n\r\n".utf8.count
+        if missing > 0 { head += "X-Padding: \(String(repeating: "p", count: missing))\r\n" }
+        let bytes = Array((head + "\r\n").utf8)
+        let size = bytes.count + options.uploadBytes
+        guard var buffer = BufferPool(chunkSize: size, limit: 1).take() else {
+            preconditionFailure("a new pool has a chunk")
+        }
+        unsafe bytes.withUnsafeBytes { _ = unsafe buffer.append(ByteView($0)) }
+        while buffer.count < size { buffer.append(UInt8(ascii: "u")) }
+        return buffer
+    }
+}
