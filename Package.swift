@@ -56,21 +56,27 @@ let package = Package(
         // Layer 4: file, environment and flags → validated values; a connection's whole life.
         module(
             "GatewayConfiguration",
-            ["Core", "CYAML", "EventLoop", "TLS", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization"]),
+            [
+                "Core", "CYAML", "EventLoop", "TLS", "HTTP", "Upstream", "Telemetry", "Identity",
+                "Authorization",
+            ]),
         module(
             "Proxy",
-            ["Core", "Crypto", "TLS", "HTTP", "Identity", "Authorization", "Upstream",
-                "Telemetry"]),
+            [
+                "Core", "Crypto", "TLS", "HTTP", "Identity", "Authorization", "Upstream",
+                "Telemetry",
+            ]),
         // Layer 5: threads, sockets, files; the command line.
         module(
             "Server",
-            ["Core", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization", "GatewayConfiguration", "Proxy", logging]),
+            [
+                "Core", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
+                "Authorization", "GatewayConfiguration", "Proxy", logging,
+            ]),
         .executableTarget(
             name: "postern",
             dependencies: [
-                "Core", "EventLoop", "TLS", "Crypto", "HTTP", "Identity", "Telemetry",
+                "Core", "EventLoop", "TLS", "Crypto", "HTTP",
                 "GatewayConfiguration", "Server", argumentParser, logging,
             ],
             swiftSettings: strict),
@@ -83,7 +89,8 @@ let package = Package(
         .executableTarget(name: "Tidy", path: "Tools/Tidy", swiftSettings: strict),
 
         // Tests: one folder per target, then the rings that cross targets.
-        .target(name: "TestSupport", dependencies: ["Core"], path: "Tests/TestSupport",
+        .target(
+            name: "TestSupport", dependencies: ["Core"], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("CoreTests", ["Core", "TestSupport"]),
         tests("EventLoopTests", ["EventLoop", "Core", "TestSupport"]),
@@ -93,17 +100,23 @@ let package = Package(
         tests("UpstreamTests", ["Upstream", "Core", "TestSupport"]),
         tests("TelemetryTests", ["Telemetry", "Core", "TestSupport"]),
         tests("IdentityTests", ["Identity", "TLS", "Crypto", "Core", "TestSupport"]),
-        tests("AuthorizationTests", ["Authorization", "Identity", "HTTP", "TLS", "Crypto", "Core"]),
+        tests(
+            "AuthorizationTests", ["Authorization", "Identity", "HTTP", "TLS", "Crypto", "Core"]),
         tests("GatewayConfigurationTests", ["GatewayConfiguration", "Core", "TestSupport"]),
         tests(
             "ProxyTests",
-            ["Proxy", "TLS", "Crypto", "HTTP", "Identity", "Authorization", "Upstream",
-                "Telemetry", "Core", "TestSupport"]),
-        tests("ServerTests", ["Server", "EventLoop", "GatewayConfiguration", "Core", "TestSupport"]),
+            [
+                "Proxy", "TLS", "Crypto", "HTTP", "Identity", "Authorization", "Upstream",
+                "Telemetry", "Core", "TestSupport",
+            ]),
+        tests(
+            "ServerTests", ["Server", "EventLoop", "GatewayConfiguration", "Core", "TestSupport"]),
         tests(
             "SimulationTests",
-            ["Server", "Proxy", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry",
-                "GatewayConfiguration", "Core", "TestSupport"]),
+            [
+                "Server", "Proxy", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry",
+                "GatewayConfiguration", "Core", "TestSupport",
+            ]),
         tests("ConformanceTests", ["HTTP", "Identity", "TLS", "Crypto", "Core", "TestSupport"]),
         tests("IntegrationTests", ["Crypto", "Core", "TestSupport"]),
     ],

@@ -13,7 +13,7 @@ struct LoadPlan {
     /// Head and body of a request, sent by every connection.
     let request: Buffer
 
-    init(_ options: LoadGenerator, address: SocketAddress) {
+    init(_ options: LoadCommand, address: SocketAddress) {
         self.address = address
         serverName = options.serverName
         connections = options.connections
@@ -24,7 +24,7 @@ struct LoadPlan {
         request = Self.request(options)
     }
 
-    private static func request(_ options: LoadGenerator) -> Buffer {
+    private static func request(_ options: LoadCommand) -> Buffer {
         let method = options.uploadBytes > 0 ? "POST" : "GET"
         var head = "\(method) \(options.path) HTTP/1.1\r\nHost: \(options.serverName)\r\n"
         head += "User-Agent: postern-load/1\r\nAccept: application/json, text/plain, */*\r\n"

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// A chunk of memory from a `BufferPool`, filled from the front.
@@ -62,8 +62,8 @@ public struct Buffer {
         count += filled
     }
 
-    /// A second handle on the first `limit` bytes of the room, empty. What is appended to it becomes
-    /// part of this buffer through `advance(by:)`.
+    /// A second handle on the first `limit` bytes of the room, empty. What is appended to it
+    /// becomes part of this buffer through `advance(by:)`.
     @inline(__always)
     public func room(upTo limit: Int) -> Buffer {
         unsafe Buffer(base: base + count, capacity: min(limit, available))

@@ -84,7 +84,9 @@ public struct ByteView {
     /// The address and length, for a system call or a C function.
     @inline(__always)
     @unsafe
-    public var raw: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
+    public var raw: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: base, count: count)
+    }
 
     /// A copy of the bytes. Allocates: not for the data path.
     public var array: [UInt8] { unsafe [UInt8](raw) }

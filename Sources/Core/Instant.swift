@@ -12,6 +12,7 @@ public struct Instant: Comparable, Hashable, Sendable {
     /// A deadline that never comes.
     public static let distantFuture = Instant(nanoseconds: .max)
 
+    /// Whether `left` comes first.
     @inline(__always)
     public static func < (left: Instant, right: Instant) -> Bool {
         left.nanoseconds < right.nanoseconds
@@ -43,7 +44,7 @@ public struct Nanoseconds: Comparable, Hashable, Sendable {
     @inline(__always)
     public init(_ count: UInt64) { self.count = count }
 
-    /// The same length as `duration`; negative durations become zero, those over 584 years saturate.
+    /// The same length as `duration`; a negative one becomes zero, one over 584 years saturates.
     public init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         guard seconds >= 0, attoseconds >= 0 else {
@@ -64,6 +65,7 @@ public struct Nanoseconds: Comparable, Hashable, Sendable {
     /// No time at all.
     public static let zero = Nanoseconds(0)
 
+    /// Whether `left` is shorter.
     @inline(__always)
     public static func < (left: Nanoseconds, right: Nanoseconds) -> Bool {
         left.count < right.count

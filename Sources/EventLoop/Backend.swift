@@ -19,7 +19,7 @@ public protocol Backend: ~Copyable {
     /// Takes ownership of a listening descriptor and accepts until paused or closed.
     ///
     /// Each `.accept` completion carries a non-blocking, close-on-exec descriptor, or -errno. After
-    /// an error (EMFILE, ENFILE, ENOBUFS, ENOMEM, …) the listener is paused; call `resumeAccepting`.
+    /// an error (EMFILE, ENFILE, ENOBUFS, ENOMEM, …) the listener is paused: see `resumeAccepting`.
     ///
     /// - Precondition: the table has room.
     mutating func listen(_ descriptor: Int32, owner: UInt64) -> SocketHandle

@@ -35,9 +35,10 @@ public enum ConfigurationLoader {
         builder.build()
         let diagnostics = builder.reader.values.diagnostics
         guard diagnostics.isEmpty else {
-            throw DiagnosticList(diagnostics: diagnostics.sorted {
-                ($0.origin.line, $0.origin.column) < ($1.origin.line, $1.origin.column)
-            })
+            throw DiagnosticList(
+                diagnostics: diagnostics.sorted {
+                    ($0.origin.line, $0.origin.column) < ($1.origin.line, $1.origin.column)
+                })
         }
         return builder.settings
     }

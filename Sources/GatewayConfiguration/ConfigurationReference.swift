@@ -11,7 +11,8 @@ public enum ConfigurationReference {
             let fallback = key.fallback.map { $0.isEmpty ? "(empty)" : "`\($0)`" } ?? ""
             let name = ConfigurationValues.environmentName(key.pattern)
             text +=
-                "| `\(key.pattern)` | \(key.kind.allowed) | \(fallback) | `\(name)` | \(key.help) |\n"
+                "| `\(key.pattern)` | \(key.kind.allowed) | \(fallback) | `\(name)` | "
+                + "\(key.help) |\n"
         }
         return text
     }

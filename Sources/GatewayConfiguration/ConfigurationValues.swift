@@ -150,7 +150,8 @@ struct ConfigurationValues {
 
     /// `listeners.edge.address` → `POSTERN_LISTENERS__EDGE__ADDRESS`.
     static func environmentName(_ path: String) -> String {
-        "POSTERN_" + path.split(separator: ".").map { upperSnake(String($0)) }
+        "POSTERN_"
+            + path.split(separator: ".").map { upperSnake(String($0)) }
             .joined(separator: "__")
     }
 

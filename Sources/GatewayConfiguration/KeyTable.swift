@@ -27,7 +27,8 @@ public enum ValueKind: Sendable, Equatable {
         case .address: "HOST:PORT, [IPV6]:PORT or unix:/path"
         case .flag: "true or false"
         case .duration: "a number with ms, s, m or h, such as 500ms or 10s; 0 for none"
-        case .size(let range): "bytes, or a number with KiB or MiB, \(range.lowerBound) to \(range.upperBound)"
+        case .size(let range):
+            "bytes, or a number with KiB or MiB, \(range.lowerBound) to \(range.upperBound)"
         case .integer(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .list: "a list of texts"
@@ -71,91 +72,200 @@ public enum KeyTable {
     public static let keys: [ConfigurationKey] = general + edge + upstream + protocols + tuning
 
     private static let general = [
-        ConfigurationKey("io", .choice(["auto", "io_uring", "epoll"]), "auto", "Which kernel interface moves the bytes."),
-        ConfigurationKey("workers", .integer(0...1_024), "0", "Threads, each with its own loop; 0 for one per core."),
-        ConfigurationKey("log.level", .choice(["debug", "info", "warning", "error"]), "info", "Least level of operational messages."),
-        ConfigurationKey("accessLog.path", .text, "off", "File of the access log, `stdout`, or `off`."),
-        ConfigurationKey("accessLog.queueBytes", .size(4_096...(1 << 30)), "4MiB", "Bytes of log lines that may wait per worker; more are dropped and counted."),
-        ConfigurationKey("admin.address", .address, nil, "Loopback or Unix address of /metrics, /healthz and /readyz; none when unset."),
+        ConfigurationKey(
+            "io", .choice(["auto", "io_uring", "epoll"]), "auto",
+            "Which kernel interface moves the bytes."),
+        ConfigurationKey(
+            "workers", .integer(0...1_024), "0",
+            "Threads, each with its own loop; 0 for one per core."),
+        ConfigurationKey(
+            "log.level", .choice(["debug", "info", "warning", "error"]), "info",
+            "Least level of operational messages."),
+        ConfigurationKey(
+            "accessLog.path", .text, "off", "File of the access log, `stdout`, or `off`."),
+        ConfigurationKey(
+            "accessLog.queueBytes", .size(4_096...(1 << 30)), "4MiB",
+            "Bytes of log lines that may wait per worker; more are dropped and counted."),
+        ConfigurationKey(
+            "admin.address", .address, nil,
+            "Loopback or Unix address of /metrics, /healthz and /readyz; none when unset."),
     ]
 
     private static let edge = [
         ConfigurationKey("listeners.*.address", .address, nil, "Where clients connect."),
-        ConfigurationKey("listeners.*.backlog", .integer(1...65_535), "4096", "Connections the kernel keeps waiting."),
-        ConfigurationKey("listeners.*.virtualHosts", .list, nil, "Names of the virtual hosts served there; all when unset."),
-        ConfigurationKey("virtualHosts.*.serverNames", .list, "", "Names (SNI and Host) it answers to; `*.example.com` is a wildcard, none answers to every Host."),
-        ConfigurationKey("virtualHosts.*.default", .flag, "false", "Whether it takes handshakes with an unknown or no server name."),
-        ConfigurationKey("virtualHosts.*.certificates.*.chain", .file, nil, "PEM file: the server's certificate, then its intermediates."),
-        ConfigurationKey("virtualHosts.*.certificates.*.key", .file, nil, "PEM file of the certificate's key."),
-        ConfigurationKey("virtualHosts.*.clientCertificate", .choice(["required", "optional", "off"]), "required", "Whether clients present a certificate."),
-        ConfigurationKey("virtualHosts.*.trustStore", .text, nil, "Name of the trust store that client certificates are verified with."),
-        ConfigurationKey("virtualHosts.*.identityHeaders.*", .text, nil, "Format of the identity header of that name: `subject` or `subjectBase64`."),
-        ConfigurationKey("virtualHosts.*.routes.*.host", .text, nil, "Host the route is for; every host of the virtual host when unset."),
-        ConfigurationKey("virtualHosts.*.routes.*.path", .text, "/", "Path prefix, by whole segments; the longest that matches wins."),
-        ConfigurationKey("virtualHosts.*.routes.*.methods", .list, "", "Methods served; all when empty."),
+        ConfigurationKey(
+            "listeners.*.backlog", .integer(1...65_535), "4096",
+            "Connections the kernel keeps waiting."),
+        ConfigurationKey(
+            "listeners.*.virtualHosts", .list, nil,
+            "Names of the virtual hosts served there; all when unset."),
+        ConfigurationKey(
+            "virtualHosts.*.serverNames", .list, "",
+            "Names (SNI and Host) it answers to; `*.example.com` is a wildcard, none is every Host."
+        ),
+        ConfigurationKey(
+            "virtualHosts.*.default", .flag, "false",
+            "Whether it takes handshakes with an unknown or no server name."),
+        ConfigurationKey(
+            "virtualHosts.*.certificates.*.chain", .file, nil,
+            "PEM file: the server's certificate, then its intermediates."),
+        ConfigurationKey(
+            "virtualHosts.*.certificates.*.key", .file, nil, "PEM file of the certificate's key."),
+        ConfigurationKey(
+            "virtualHosts.*.clientCertificate", .choice(["required", "optional", "off"]),
+            "required", "Whether clients present a certificate."),
+        ConfigurationKey(
+            "virtualHosts.*.trustStore", .text, nil,
+            "Name of the trust store that client certificates are verified with."),
+        ConfigurationKey(
+            "virtualHosts.*.identityHeaders.*", .text, nil,
+            "Format of the identity header of that name: `subject` or `subjectBase64`."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.host", .text, nil,
+            "Host the route is for; every host of the virtual host when unset."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.path", .text, "/",
+            "Path prefix, by whole segments; the longest that matches wins."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.methods", .list, "", "Methods served; all when empty."),
         ConfigurationKey("virtualHosts.*.routes.*.upstream", .text, nil, "Name of the upstream."),
-        ConfigurationKey("virtualHosts.*.routes.*.requireCertificate", .flag, "true", "Whether anonymous clients get 403."),
-        ConfigurationKey("virtualHosts.*.routes.*.allowWebSocket", .flag, "false", "Whether `Upgrade: websocket` is forwarded."),
-        ConfigurationKey("virtualHosts.*.routes.*.allowEmptySegments", .flag, "false", "Whether `//` may stand in a path."),
-        ConfigurationKey("virtualHosts.*.routes.*.allowPathParameters", .flag, "false", "Whether `;` may stand in a path."),
-        ConfigurationKey("trustStores.*.file", .file, nil, "PEM file of the trusted certificate authorities."),
-        ConfigurationKey("trustStores.*.chainLength", .integer(2...10), "4", "Certificates in a chain, leaf and anchor included."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.requireCertificate", .flag, "true",
+            "Whether anonymous clients get 403."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.allowWebSocket", .flag, "false",
+            "Whether `Upgrade: websocket` is forwarded."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.allowEmptySegments", .flag, "false",
+            "Whether `//` may stand in a path."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.allowPathParameters", .flag, "false",
+            "Whether `;` may stand in a path."),
+        ConfigurationKey(
+            "trustStores.*.file", .file, nil, "PEM file of the trusted certificate authorities."),
+        ConfigurationKey(
+            "trustStores.*.chainLength", .integer(2...10), "4",
+            "Certificates in a chain, leaf and anchor included."),
     ]
 
     private static let upstream = [
         ConfigurationKey("upstreams.*.members", .list, nil, "Servers: HOST:PORT or unix:/path."),
-        ConfigurationKey("upstreams.*.balancing", .choice(["roundRobin", "leastConnections"]), "roundRobin", "How a server is picked for a new connection."),
-        ConfigurationKey("upstreams.*.maxConnections", .integer(1...65_535), "256", "Connections per worker."),
-        ConfigurationKey("upstreams.*.maxIdle", .integer(0...65_535), "128", "Idle connections kept per worker."),
-        ConfigurationKey("upstreams.*.idleTimeout", .duration, "60s", "How long an idle connection is kept."),
-        ConfigurationKey("upstreams.*.maxRequestsPerConnection", .integer(count), "0", "Requests after which a connection is closed; 0 for no limit."),
-        ConfigurationKey("upstreams.*.queueLimit", .integer(0...1_000_000), "1024", "Requests per worker that may wait for a connection."),
-        ConfigurationKey("upstreams.*.queueTimeout", .duration, "5s", "How long a request may wait for a connection."),
-        ConfigurationKey("upstreams.*.resolveInterval", .duration, "30s", "How often names are resolved anew."),
-        ConfigurationKey("upstreams.*.ejectionFailures", .integer(0...1_000), "5", "Failures in a row after which a server is left out; 0 for never."),
-        ConfigurationKey("upstreams.*.ejectionTime", .duration, "1s", "Length of the first ejection; it doubles each time."),
+        ConfigurationKey(
+            "upstreams.*.balancing", .choice(["roundRobin", "leastConnections"]), "roundRobin",
+            "How a server is picked for a new connection."),
+        ConfigurationKey(
+            "upstreams.*.maxConnections", .integer(1...65_535), "256", "Connections per worker."),
+        ConfigurationKey(
+            "upstreams.*.maxIdle", .integer(0...65_535), "128", "Idle connections per worker."),
+        ConfigurationKey(
+            "upstreams.*.idleTimeout", .duration, "60s", "How long an idle connection is kept."),
+        ConfigurationKey(
+            "upstreams.*.maxRequestsPerConnection", .integer(count), "0",
+            "Requests after which a connection is closed; 0 for no limit."),
+        ConfigurationKey(
+            "upstreams.*.queueLimit", .integer(0...1_000_000), "1024",
+            "Requests per worker that may wait for a connection."),
+        ConfigurationKey(
+            "upstreams.*.queueTimeout", .duration, "5s",
+            "How long a request may wait for a connection."),
+        ConfigurationKey(
+            "upstreams.*.resolveInterval", .duration, "30s", "How often names are resolved anew."),
+        ConfigurationKey(
+            "upstreams.*.ejectionFailures", .integer(0...1_000), "5",
+            "Failures in a row after which a server is left out; 0 for never."),
+        ConfigurationKey(
+            "upstreams.*.ejectionTime", .duration, "1s",
+            "Length of the first ejection; it doubles each time."),
         ConfigurationKey("upstreams.*.ejectionMaximum", .duration, "60s", "Longest ejection."),
     ]
 
     private static let protocols = [
-        ConfigurationKey("tls.minimumVersion", .choice(["1.2", "1.3"]), "1.2", "Oldest TLS version accepted."),
-        ConfigurationKey("tls.cipherSuites", .text, nil, "TLS 1.3 cipher suites, OpenSSL names, colon-separated."),
-        ConfigurationKey("tls.tls12Ciphers", .text, nil, "TLS 1.2 cipher suites, OpenSSL names, colon-separated."),
+        ConfigurationKey(
+            "tls.minimumVersion", .choice(["1.2", "1.3"]), "1.2", "Oldest TLS version accepted."),
+        ConfigurationKey(
+            "tls.cipherSuites", .text, nil, "TLS 1.3 cipher suites, OpenSSL names, colon-separated."
+        ),
+        ConfigurationKey(
+            "tls.tls12Ciphers", .text, nil, "TLS 1.2 cipher suites, OpenSSL names, colon-separated."
+        ),
         ConfigurationKey("tls.groups", .text, nil, "Key-exchange groups, colon-separated."),
-        ConfigurationKey("tls.certificateListLimit", .size(1_024...65_536), "16KiB", "Bytes of a client's certificate list."),
-        ConfigurationKey("http.forwarded", .choice(["x-forwarded", "forwarded", "off"]), "x-forwarded", "Forwarding fields written; inbound ones are removed in any case."),
-        ConfigurationKey("http.trustedProxies", .list, "", "Networks (CIDR) whose own forwarding fields are kept and extended."),
+        ConfigurationKey(
+            "tls.certificateListLimit", .size(1_024...65_536), "16KiB",
+            "Bytes of a client's certificate list."),
+        ConfigurationKey(
+            "http.forwarded", .choice(["x-forwarded", "forwarded", "off"]), "x-forwarded",
+            "Forwarding fields written; inbound ones are removed in any case."),
+        ConfigurationKey(
+            "http.trustedProxies", .list, "",
+            "Networks (CIDR) whose own forwarding fields are kept and extended."),
         ConfigurationKey("http.requestId", .flag, "true", "Whether X-Request-Id is written."),
         ConfigurationKey("http.via", .flag, "false", "Whether Via is added in both directions."),
-        ConfigurationKey("http.allowedSpellings", .list, "", "Field names with `_` or `.` that are let through."),
-        ConfigurationKey("http.ownedHeaderExceptions", .list, "", "Field names of the stripped families that are let through."),
-        ConfigurationKey("limits.headBytes", .size(1_024...65_536), "16KiB", "Bytes of a request head (431)."),
-        ConfigurationKey("limits.headerCount", .integer(1...1_000), "100", "Field lines of a request head (431)."),
-        ConfigurationKey("limits.uriBytes", .size(64...65_536), "8KiB", "Bytes of a request target (414)."),
-        ConfigurationKey("limits.bodyBytes", .size(bytes), "0", "Bytes of a request body (413); 0 for no limit."),
-        ConfigurationKey("limits.connections", .integer(1...1_000_000), "16384", "Client connections per worker."),
-        ConfigurationKey("limits.handshakesInFlight", .integer(1...100_000), "1024", "TLS handshakes at once per worker; then the oldest silent one goes."),
-        ConfigurationKey("limits.requestsPerConnection", .integer(count), "0", "Requests after which a client's connection is closed; 0 for no limit."),
-        ConfigurationKey("timeouts.handshake", .duration, "10s", "From accept to the end of the TLS handshake."),
-        ConfigurationKey("timeouts.head", .duration, "10s", "From a head's first byte to its last (408)."),
-        ConfigurationKey("timeouts.body", .duration, "30s", "Window in which a body has to make progress."),
-        ConfigurationKey("timeouts.bodyMinimumRate", .size(bytes), "0", "Bytes per second a body must make over the window; 0 for any progress."),
-        ConfigurationKey("timeouts.idle", .duration, "60s", "Between two requests of a connection."),
-        ConfigurationKey("timeouts.upstreamConnect", .duration, "5s", "To get an upstream connection (504)."),
-        ConfigurationKey("timeouts.upstreamHead", .duration, "60s", "From the end of a request to the response's head (504)."),
+        ConfigurationKey(
+            "http.allowedSpellings", .list, "", "Names with `_` or `.` that are let through."),
+        ConfigurationKey(
+            "http.ownedHeaderExceptions", .list, "",
+            "Field names of the stripped families that are let through."),
+        ConfigurationKey(
+            "limits.headBytes", .size(1_024...65_536), "16KiB", "Bytes of a request head (431)."),
+        ConfigurationKey(
+            "limits.headerCount", .integer(1...1_000), "100", "Field lines of a request head (431)."
+        ),
+        ConfigurationKey(
+            "limits.uriBytes", .size(64...65_536), "8KiB", "Bytes of a request target (414)."),
+        ConfigurationKey(
+            "limits.bodyBytes", .size(bytes), "0", "Bytes of a request body (413); 0: no limit."),
+        ConfigurationKey(
+            "limits.connections", .integer(1...1_000_000), "16384", "Client connections per worker."
+        ),
+        ConfigurationKey(
+            "limits.handshakesInFlight", .integer(1...100_000), "1024",
+            "TLS handshakes at once per worker; then the oldest silent one goes."),
+        ConfigurationKey(
+            "limits.requestsPerConnection", .integer(count), "0",
+            "Requests after which a client's connection is closed; 0 for no limit."),
+        ConfigurationKey(
+            "timeouts.handshake", .duration, "10s", "From accept to the end of the TLS handshake."),
+        ConfigurationKey(
+            "timeouts.head", .duration, "10s", "From a head's first byte to its last (408)."),
+        ConfigurationKey(
+            "timeouts.body", .duration, "30s", "Window in which a body has to make progress."),
+        ConfigurationKey(
+            "timeouts.bodyMinimumRate", .size(bytes), "0",
+            "Bytes per second a body must make over the window; 0 for any progress."),
+        ConfigurationKey(
+            "timeouts.idle", .duration, "60s", "Between two requests of a connection."),
+        ConfigurationKey(
+            "timeouts.upstreamConnect", .duration, "5s", "To get an upstream connection (504)."),
+        ConfigurationKey(
+            "timeouts.upstreamHead", .duration, "60s",
+            "From the end of a request to the response's head (504)."),
         ConfigurationKey("timeouts.total", .duration, "0", "Of a whole exchange; 0 for no limit."),
         ConfigurationKey("timeouts.tunnel", .duration, "1h", "Silence in a WebSocket."),
-        ConfigurationKey("timeouts.lingering", .duration, "5s", "For a client to read the last response and close."),
-        ConfigurationKey("timeouts.drain", .duration, "10s", "For connections to finish when the gateway stops."),
+        ConfigurationKey(
+            "timeouts.lingering", .duration, "5s",
+            "For a client to read the last response and close."),
+        ConfigurationKey(
+            "timeouts.drain", .duration, "10s", "For connections to finish on SIGTERM."),
     ]
 
     private static let tuning = [
-        ConfigurationKey("tuning.ringEntries", .integer(64...32_768), "1024", "Entries of the io_uring submission queue."),
-        ConfigurationKey("tuning.completionEntries", .integer(128...65_536), "4096", "Entries of the io_uring completion queue."),
-        ConfigurationKey("tuning.receiveBuffers", .integer(4...32_768), "256", "Receive buffers per worker, a power of two (io_uring)."),
-        ConfigurationKey("tuning.receiveBufferBytes", .size(4_096...262_144), "16KiB", "Size of a receive buffer (io_uring)."),
-        ConfigurationKey("tuning.relayBuffers", .integer(64...1_000_000), "65536", "Relay buffers of 36 KiB per worker, at most."),
-        ConfigurationKey("tuning.pinWorkers", .flag, "false", "Whether each worker is pinned to a core."),
+        ConfigurationKey(
+            "tuning.ringEntries", .integer(64...32_768), "1024",
+            "Entries of the io_uring submission queue."),
+        ConfigurationKey(
+            "tuning.completionEntries", .integer(128...65_536), "4096",
+            "Entries of the io_uring completion queue."),
+        ConfigurationKey(
+            "tuning.receiveBuffers", .integer(4...32_768), "256",
+            "Receive buffers per worker, a power of two (io_uring)."),
+        ConfigurationKey(
+            "tuning.receiveBufferBytes", .size(4_096...262_144), "16KiB",
+            "Size of a receive buffer (io_uring)."),
+        ConfigurationKey(
+            "tuning.relayBuffers", .integer(64...1_000_000), "65536",
+            "Relay buffers of 36 KiB per worker, at most."),
+        ConfigurationKey(
+            "tuning.pinWorkers", .flag, "false", "Whether each worker is pinned to a core."),
     ]
 
     /// The key for a concrete path.

@@ -30,7 +30,8 @@ struct SettingsBuilder {
         settings.adminAddress = reader.address("admin.address")
         if let address = settings.adminAddress, !address.isLocal {
             reader.fail(
-                "admin.address", "'\(address.text)' is reachable from elsewhere; "
+                "admin.address",
+                "'\(address.text)' is reachable from elsewhere; "
                     + "a loopback address or unix:/path is allowed")
         }
     }
@@ -135,7 +136,8 @@ struct SettingsBuilder {
                     reader.fail(path, unknown("format", format, IdentityFormat.names))
                 default:
                     reader.fail(
-                        path, "'\(name)' cannot be an identity header: letters, digits and '-', "
+                        path,
+                        "'\(name)' cannot be an identity header: letters, digits and '-', "
                             + "and no name that frames or routes a message")
                 }
             }

@@ -2,7 +2,7 @@ public import Core
 import Glibc
 
 extension SocketAddress {
-    /// Parses `127.0.0.1:8443`, `[::1]:8443` or `unix:/path`; nil for anything else, names included.
+    /// Parses `127.0.0.1:8443`, `[::1]:8443` or `unix:/path`; nil for anything else.
     public init?(_ text: String) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))

@@ -92,7 +92,8 @@ struct ValueReader {
     mutating func size(_ path: String) -> Int {
         let text = raw(path) ?? ""
         guard case .size(let range) = kind(path),
-            let value = Self.scaled(text, [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)]),
+            let value = Self.scaled(
+                text, [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)]),
             range.contains(value)
         else {
             invalid(path, text)

@@ -142,7 +142,7 @@ extension Session {
         upstreamFailed(.upstreamReset, &turn)
     }
 
-    /// The connection is of no more use: tries another, or tells the client as well as still possible.
+    /// The connection is of no more use: tries another, or tells the client as far as it can.
     mutating func upstreamFailed(_ reason: RefusalReason, _ turn: inout Turn) {
         guard exchange.hasUpstream else { return }
         let mayRetry =

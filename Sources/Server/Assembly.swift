@@ -86,9 +86,11 @@ struct Assembly {
                     CertificateFiles(chain: $0.chain, key: $0.key)
                 },
                 clientCertificate: mode,
-                trust: mode == .off ? nil : host.trustFile.map {
-                    TrustStoreOptions(file: $0, maximumChainLength: host.chainLength)
-                })
+                trust: mode == .off
+                    ? nil
+                    : host.trustFile.map {
+                        TrustStoreOptions(file: $0, maximumChainLength: host.chainLength)
+                    })
         }
         var options = ServerTLSOptions(virtualHosts: hosts)
         options.minimumVersion = settings.tls.minimumVersion == "1.3" ? .tls13 : .tls12
@@ -177,7 +179,8 @@ struct Assembly {
     func loop() -> LoopOptions {
         var options = LoopOptions()
         let upstreams = settings.upstreams.reduce(0) { $0 + 2 * $1.maxConnections }
-        options.socketLimit = settings.limits.connections + upstreams + settings.listeners.count + 64
+        options.socketLimit =
+            settings.limits.connections + upstreams + settings.listeners.count + 64
         options.submissionEntries = UInt32(settings.tuning.ringEntries)
         options.completionEntries = UInt32(settings.tuning.completionEntries)
         options.receiveBufferCount = UInt32(settings.tuning.receiveBuffers)

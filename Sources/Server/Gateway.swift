@@ -32,11 +32,13 @@ public final class Gateway {
         self.settings = settings
         self.logger = logger
         assembly = Assembly(settings: settings)
-        let wanted = settings.workers > 0 ? settings.workers : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let wanted =
+            settings.workers > 0 ? settings.workers : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let count = max(wanted, 1)
         metrics = (0..<count).map { _ in WorkerMetrics() }
         let logs = settings.accessLogPath != "off"
-        queues = logs ? metrics.map { _ in AccessLogQueue(capacity: settings.accessLogQueueBytes) } : []
+        queues =
+            logs ? metrics.map { _ in AccessLogQueue(capacity: settings.accessLogQueueBytes) } : []
         logWriter = logs ? try AccessLogWriter(path: settings.accessLogPath, queues: queues) : nil
     }
 
@@ -67,7 +69,8 @@ public final class Gateway {
         for listener in settings.listeners {
             var address = listener.address
             for worker in descriptors.indices {
-                let descriptor = try Self.open(listener, at: address, sharing: descriptors.count > 1)
+                let descriptor = try Self.open(
+                    listener, at: address, sharing: descriptors.count > 1)
                 if let bound = try? Sockets.localAddress(descriptor) { address = bound }
                 descriptors[worker].append(descriptor)
                 if case .unix = address { break }
@@ -114,7 +117,7 @@ public final class Gateway {
         guard let limit = try? Sockets.raiseDescriptorLimit(to: wanted) else { return }
         if limit < Int64(clamping: wanted) {
             logger.warning(
-                "the limit on open files is \(limit), the configuration may need \(wanted); connections beyond it wait"
+                "open files are limited to \(limit), the configuration may need \(wanted)"
             )
         }
         _ = try? Sockets.raiseMemlockLimit()

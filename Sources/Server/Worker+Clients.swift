@@ -60,7 +60,9 @@ extension Worker where Loop: ~Copyable {
         case .receive where completion.result > 0:
             let bytes = completion.bytes
             let taken = clients[handle].session.downstreamReceived(bytes, &turn)
-            if taken < bytes.count { loop.hold(bytes.dropFirst(taken), for: clients[handle].socket) }
+            if taken < bytes.count {
+                loop.hold(bytes.dropFirst(taken), for: clients[handle].socket)
+            }
         case .receive:
             clients[handle].session.downstreamEnded(code: completion.result, &turn)
         case .send:

@@ -97,7 +97,9 @@ extension Worker where Loop: ~Copyable {
         case .receive where completion.result > 0:
             let bytes = completion.bytes
             let taken = clients[client].session.upstreamReceived(bytes, &turn)
-            if taken < bytes.count { loop.hold(bytes.dropFirst(taken), for: connections[handle].socket) }
+            if taken < bytes.count {
+                loop.hold(bytes.dropFirst(taken), for: connections[handle].socket)
+            }
         case .receive:
             clients[client].session.upstreamEnded(code: completion.result, &turn)
         case .send:

@@ -140,7 +140,7 @@ public struct AccessLogLine {
         }
     }
 
-    /// Length of the well-formed UTF-8 sequence at `index` (Unicode 15, table 3-7); 1 when there is none.
+    /// Length of the well-formed UTF-8 sequence at `index` (Unicode 15, table 3-7); 1 if none.
     private static func sequenceLength(_ bytes: ByteView, at index: Int) -> Int {
         func continuation(_ offset: Int, _ range: ClosedRange<UInt8> = 0x80...0xbf) -> Bool {
             index + offset < bytes.count && range.contains(bytes[index + offset])

@@ -2,7 +2,7 @@ public import Core
 import Synchronization
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// Log lines on their way from one worker to the writer's thread.

@@ -46,7 +46,8 @@ public enum PrometheusText {
             text += "\(name)_count \(total)\n"
         }
         histogram(
-            "postern_request_duration_seconds", "From a head's first byte to its last response byte.",
+            "postern_request_duration_seconds",
+            "From a head's first byte to its last response byte.",
             WorkerMetrics.Layout.requestTime)
         histogram(
             "postern_handshake_duration_seconds", "From accept to the end of the handshake.",

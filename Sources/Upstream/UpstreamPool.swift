@@ -194,7 +194,8 @@ public struct UpstreamPool: ~Copyable {
         }
         for index in members.indices { members[index].busy = 0 }
         for slot in connections.indices where connections[slot].phase != .free {
-            let address = connections[slot].member < old.count
+            let address =
+                connections[slot].member < old.count
                 ? old[connections[slot].member].address : nil
             let index = members.firstIndex { $0.address == address }
             connections[slot].member = index ?? Int.max

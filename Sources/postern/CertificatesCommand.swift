@@ -100,8 +100,10 @@ struct CertificateFolder {
         try write(
             try client(
                 root,
-                [.init("C", "US"), .init("O", "Acme, Inc."), .init("OU", "Platform"),
-                    .init("CN", "client \"three\"")]), named: "escapes")
+                [
+                    .init("C", "US"), .init("O", "Acme, Inc."), .init("OU", "Platform"),
+                    .init("CN", "client \"three\""),
+                ]), named: "escapes")
         let name = [CertificateRequest.Attribute("CN", "client1")]
         try write(
             try client(root, name) {

@@ -98,7 +98,8 @@ struct RunCommand: ParsableCommand {
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check a configuration, certificates and keys included; exit 0 when `run` would start.")
+        abstract:
+            "Check a configuration, certificates and keys included; exit 0 when `run` would start.")
 
     @OptionGroup var options: ConfigurationOptions
 

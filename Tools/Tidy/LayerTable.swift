@@ -27,14 +27,19 @@ enum LayerTable {
                 "Authorization",
             ]),
         "Proxy": Row(
-            4, ["TLS", "HTTP", "Identity", "Authorization", "Upstream", "Telemetry"]),
+            4,
+            [
+                // Crypto: the WebSocket handshake's SHA-1 (security rule S21).
+                "Crypto", "TLS", "HTTP", "Identity", "Authorization", "Upstream", "Telemetry",
+            ]),
         "Server": Row(
             5,
             [
                 "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
                 "Authorization", "GatewayConfiguration", "Proxy",
             ]),
-        "postern": Row(5, ["EventLoop", "TLS", "Crypto", "GatewayConfiguration", "Server"]),
+        "postern": Row(
+            5, ["EventLoop", "TLS", "Crypto", "HTTP", "GatewayConfiguration", "Server"]),
     ]
 
     /// Compares Package.swift with the table: rows, dependencies, and that layers ascend.

@@ -3,7 +3,8 @@ internal import COpenSSL
 /// A certificate with its key: issues others when it is an authority.
 ///
 ///     let root = try CertificateAuthority.root(.authority("Root", …), key: CertificateKey(.p256))
-///     let client = try root.issue(.client([.init("CN", "client1")], …), key: CertificateKey(.p256))
+///     let client = try root.issue(
+///         .client([.init("CN", "client1")], …), key: CertificateKey(.p256))
 @safe
 public final class CertificateAuthority {
     /// The private key of this certificate.

@@ -74,6 +74,14 @@ extension FieldName {
         case 12:
             if first == 0x7365_7571_6572_2d78, last == 0x6469_2d74_7365_7571 { return .xRequestID }
             if first == 0x2d74_6e65_746e_6f63, last == 0x6570_7974_2d74_6e65 { return .contentType }
+        default: return upperMedium(count, first, last)
+        }
+        return .other
+    }
+
+    @inline(__always)
+    private static func upperMedium(_ count: Int, _ first: UInt64, _ last: UInt64) -> FieldName {
+        switch count {
         case 13:
             if first == 0x7a69_726f_6874_7561,
                 last == 0x6e6f_6974_617a_6972
@@ -174,6 +182,16 @@ extension FieldName {
             {
                 return .proxyAuthenticate
             }
+        default: return longest(count, first, middle, last)
+        }
+        return .other
+    }
+
+    @inline(__always)
+    private static func longest(_ count: Int, _ first: UInt64, _ middle: UInt64, _ last: UInt64)
+        -> FieldName
+    {
+        switch count {
         case 19:
             if first == 0x7561_2d79_786f_7270,
                 middle == 0x7461_7a69_726f_6874,

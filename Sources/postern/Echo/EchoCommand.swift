@@ -36,7 +36,9 @@ struct EchoCommand: ParsableCommand {
             _ = try? Sockets.raiseDescriptorLimit(to: 65_536)
             let bound = try Sockets.localAddress(descriptor).text
             if let portFile {
-                do { try OutputFile.write(bound + "\n", to: portFile, mode: 0o644) } catch { return }
+                do { try OutputFile.write(bound + "\n", to: portFile, mode: 0o644) } catch {
+                    return
+                }
             }
             Terminal.print("echo listens on \(bound)")
             switch try BackendProbe.probe(IOChoice(rawValue: io) ?? .auto) {

@@ -65,7 +65,8 @@ struct EchoScenario {
     }
 
     private static func head(_ count: Int) -> [UInt8] {
-        Array("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(count)\r\n\r\n".utf8)
+        Array(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(count)\r\n\r\n".utf8)
     }
 
     private static func chunked(_ body: [UInt8]) -> [UInt8] {
@@ -95,7 +96,8 @@ struct EchoScenario {
         text += "}}"
         let body = Array(text.utf8)
         let head =
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.count)\r\n\r\n"
         return Array(head.utf8) + (method == "HEAD" ? [] : body)
     }
 

@@ -6,8 +6,9 @@ import TLS
 
 /// An mTLS load generator for HTTP/1.1: one thread, many connections, closed or open loop.
 @main
-struct LoadGenerator: ParsableCommand {
+struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "LoadGenerator",
         abstract: "Send HTTP/1.1 requests over mutual TLS and measure what comes back.")
 
     @Option(help: "Address of the gateway: 127.0.0.1:PORT.")
@@ -31,7 +32,9 @@ struct LoadGenerator: ParsableCommand {
     @Option(help: "Seconds to run.")
     var duration = 2.0
 
-    @Option(help: "Requests per second over all connections (open loop); 0 for as fast as answers come.")
+    @Option(
+        help: "Requests per second over all connections (open loop); 0 for as fast as answers come."
+    )
     var rate = 0.0
 
     @Flag(help: "A new connection, with a full handshake, for each request.")
