@@ -61,8 +61,12 @@ public struct EpollBackend: ~Copyable, Backend {
         table.statistics.turns += 1
         table.statistics.systemCalls += 1
         let isBusy = table.hasReady || isWakePending
-        let timeout = isBusy ? 0 : Clock.remaining(until: deadline)
-        let count = unsafe CLinux_epoll_wait(epoll, events, Int32(Self.eventLimit), timeout)
+        var count = -EINTR
+        while count == -EINTR {
+            // A ring of this process that is torn down interrupts waits of other threads.
+            let timeout = isBusy ? 0 : Clock.remaining(until: deadline)
+            count = unsafe CLinux_epoll_wait(epoll, events, Int32(Self.eventLimit), timeout)
+        }
         now = Clock.now()
         table.beginTurn()
         var index = 0
