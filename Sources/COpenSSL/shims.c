@@ -62,7 +62,7 @@ void COpenSSL_SSL_CTX_acknowledge_server_name(SSL_CTX *ctx) {
 
 static int selectHTTP11(SSL *ssl, const unsigned char **out, unsigned char *outCount,
     const unsigned char *in, unsigned int inCount, void *argument) {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
     unsigned char *chosen = NULL;
     (void)ssl, (void)argument;
     if (SSL_select_next_proto(&chosen, outCount, ours, sizeof ours - 1, in, inCount)

@@ -11,11 +11,10 @@ extension Session {
     ///
     /// - Returns: whether the pump should go on at once.
     mutating func readHead(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
-        if var buffer = pending, buffer.count > scanned {
-            let parsed = parseHead(&buffer, &turn)
-            pending = state == .readingHead && exchange.head == nil ? buffer : nil
-            guard !parsed else { return state == .relaying }
-            guard state == .readingHead else { return state == .draining }
+        if let buffer = pending, buffer.count > scanned {
+            pending = nil
+            if parseHead(buffer, &turn) { return state == .readingHead }
+            pending = buffer
         }
         guard pending != nil || takePending(&turn) else { return false }
         return readPlaintext(&input, &turn)
@@ -65,10 +64,10 @@ extension Session {
         }
     }
 
-    /// Tries to parse what is in `buffer`.
+    /// Tries to parse what is in `buffer`, which is the exchange's, or given back, from then on.
     ///
-    /// - Returns: whether a head was complete, and the session has moved on.
-    private mutating func parseHead(_ buffer: inout Buffer, _ turn: inout Turn) -> Bool {
+    /// - Returns: false when more is needed, and the buffer is still the caller's.
+    private mutating func parseHead(_ buffer: Buffer, _ turn: inout Turn) -> Bool {
         let limits = turn.environment.limits.head
         do throws(RequestError) {
             let parsed = try RequestParser.parse(

@@ -57,6 +57,8 @@ public struct Session: ~Copyable {
 
     var isDownstreamHeld = false
     var isUpstreamHeld = false
+    /// Set inside `pump`: what it calls must not run the engine a second time.
+    var isPumping = false
     var hasReceivedEnd = false
     var hasUpstreamEnded = false
     var hasShutUpstream = false
@@ -155,6 +157,9 @@ public struct Session: ~Copyable {
 
     /// Runs the engine over `input` until it wants more, or the present state takes no more.
     mutating func pump(_ input: inout TLSInput, _ turn: inout Turn) {
+        guard !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
         var goesOn = true
         while goesOn {
             switch state {
@@ -165,6 +170,7 @@ public struct Session: ~Copyable {
             case .choosingUpstream, .draining, .lingering, .closed: goesOn = false
             }
         }
+        flushUpstream(&turn)
         flushDownstream(&turn)
     }
 

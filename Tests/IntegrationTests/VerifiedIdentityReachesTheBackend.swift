@@ -1,0 +1,48 @@
+import Testing
+
+@Suite("the backend learns who the client is, from nobody but the gateway", .serialized)
+struct VerifiedIdentityReachesTheBackend {
+    @Test("a client's subject arrives plain and in base64", arguments: LoopKind.allCases)
+    func subject(loop: LoopKind) throws {
+        let gateway = try GatewayUnderTest(loop)
+        let answer = try gateway.curl("/sayhello").text
+        #expect(answer.contains("\"x-client-cert-sub\":\"CN=client1\""))
+        #expect(answer.contains("\"x-client-cert-sub-base64\":\"Q049Y2xpZW50MQ==\""))
+        #expect(answer.contains("\"x-forwarded-for\":\"127.0.0.1\""))
+        let escaped = try gateway.curl("/", certificate: "escapes").text
+        #expect(escaped.contains(#"C=US,O=Acme\\, Inc.,OU=Platform,CN=client \\\"three\\\""#))
+    }
+
+    @Test("S24 no spelling of an owned name comes through", arguments: LoopKind.allCases)
+    func spoofs(loop: LoopKind) throws {
+        let gateway = try GatewayUnderTest(loop)
+        let spoofs = [
+            ["-H", "X-Client-Cert-Sub: CN=evil"], ["-H", "x-client-cert-sub: CN=evil"],
+            ["-H", "X_Client_Cert_Sub: CN=evil"], ["-H", "x.client.cert.sub: CN=evil"],
+            ["-H", "X-Client-Cert-Sub: CN=evil", "-H", "X-CLIENT-CERT-SUB: CN=evil"],
+            ["-H", "Connection: X-Client-Cert-Sub", "-H", "X-Client-Cert-Sub: CN=evil"],
+            ["-H", "X-Forwarded-Client-Cert: Subject=evil"], ["-H", "Client-Cert: :evil:"],
+            ["-H", "X-SSL-Client-DN: CN=evil"], ["-H", "X-Forwarded-For: evil"],
+        ]
+        for spoof in spoofs {
+            let answer = try gateway.curl("/", spoof).text
+            #expect(answer.contains("\"x-client-cert-sub\":\"CN=client1\""), "\(spoof)")
+            #expect(!answer.contains("evil"), "\(spoof): \(answer)")
+        }
+    }
+
+    @Test("S24 a trailer of an owned name changes nothing", arguments: LoopKind.allCases)
+    func trailer(loop: LoopKind) throws {
+        let gateway = try GatewayUnderTest(loop)
+        let answer = try gateway.python(
+            """
+            s.sendall(b'POST / HTTP/1.1\\r\\nHost: localhost\\r\\nTransfer-Encoding: chunked\\r\\n'
+                      b'Connection: close\\r\\n\\r\\n5\\r\\nhello\\r\\n0\\r\\n'
+                      b'X-Client-Cert-Sub: CN=evil\\r\\n\\r\\n')
+            sys.stdout.buffer.write(all(s))
+            """
+        ).text
+        #expect(answer.contains("\"x-client-cert-sub\":\"CN=client1\""))
+        #expect(answer.contains("\"bodyBytes\":5") && !answer.contains("evil"))
+    }
+}
