@@ -159,7 +159,7 @@ struct ConfigurationValues {
     private static func upperSnake(_ word: String) -> String {
         var text = ""
         for character in word {
-            if character.isUppercase { text.append("_") }
+            if character.isUppercase, let last = text.last, last != "_" { text.append("_") }
             text += character == "-" ? "_" : character.uppercased()
         }
         return text

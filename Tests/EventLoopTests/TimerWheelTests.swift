@@ -68,7 +68,9 @@ import Testing
                 let removed = try #require(removedResult)
                 #expect(wheel.cancel(removed.handle) == true)
             case 4, 5:
-                guard let (key, value) = model.min(by: { $0.key % 7 < $1.key % 7 }) else { continue }
+                guard let (key, value) = model.min(by: { $0.key % 7 < $1.key % 7 }) else {
+                    continue
+                }
                 let moved = wheel.reschedule(value.handle, at: Instant(nanoseconds: deadline))
                 #expect(moved)
                 model[key]?.deadline = deadline

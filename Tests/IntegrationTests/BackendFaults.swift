@@ -32,7 +32,8 @@ struct BackendFaults {
         let gateway = try GatewayUnderTest(loop)
         let answer = try gateway.python(
             """
-            s.sendall(b'POST /early HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 1000000\\r\\n\\r\\n' + b'x' * 1000)
+            s.sendall(b'POST /early HTTP/1.1\\r\\nHost: localhost\\r\\n'
+                      b'Content-Length: 1000000\\r\\n\\r\\n' + b'x' * 1000)
             sys.stdout.buffer.write(all(s))
             """
         ).text

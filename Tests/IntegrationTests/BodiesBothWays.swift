@@ -51,8 +51,9 @@ struct BodiesBothWays {
         let gateway = try GatewayUnderTest(loop)
         let answer = try gateway.python(
             """
-            r = b''.join(b'GET /n%d HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n' % i for i in range(19))
-            s.sendall(r + b'GET /n19 HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n')
+            q = b'GET /n%d HTTP/1.1\\r\\nHost: localhost\\r\\n'
+            r = b''.join(q % i + b'\\r\\n' for i in range(19))
+            s.sendall(r + q % 19 + b'Connection: close\\r\\n\\r\\n')
             d = all(s)
             print([d.find(b'"path":"/n%d"' % i) for i in range(20)])
             """

@@ -25,7 +25,8 @@ final class GatewayUnderTest {
 
     /// Certificates of every kind, made once per test run.
     static let certificates: String = {
-        let path = NSTemporaryDirectory() + "postern-test-\(ProcessInfo.processInfo.processIdentifier)"
+        let path =
+            NSTemporaryDirectory() + "postern-test-\(ProcessInfo.processInfo.processIdentifier)"
         _ = try? shell([binary, "certificates", "test", "--output", path])
         return path
     }()

@@ -4,8 +4,16 @@ import Testing
 struct RawRequests {
     /// Request, status.
     static let cases: [(String, String)] = [
-        ("GET / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 1\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n", "400"),
-        ("GET / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 1\\r\\nContent-Length: 2\\r\\n\\r\\n", "400"),
+        (
+            "GET / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 1\\r\\n"
+                + "Transfer-Encoding: chunked\\r\\n\\r\\n",
+            "400"
+        ),
+        (
+            "GET / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 1\\r\\n"
+                + "Content-Length: 2\\r\\n\\r\\n",
+            "400"
+        ),
         ("GET / HTTP/1.1\\nHost: localhost\\n\\n", "400"),
         ("GET / HTTP/1.1\\r\\nHost : localhost\\r\\n\\r\\n", "400"),
         ("GET / HTTP/1.1\\r\\n\\r\\n", "400"),
@@ -51,7 +59,8 @@ struct RawRequests {
         let gateway = try GatewayUnderTest(loop)
         let answer = try gateway.python(
             """
-            for b in b'GET /slowly HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n':
+            for b in (b'GET /slowly HTTP/1.1\\r\\nHost: localhost\\r\\n'
+                      b'Connection: close\\r\\n\\r\\n'):
                 s.sendall(bytes([b]))
             sys.stdout.buffer.write(all(s))
             """
@@ -68,7 +77,8 @@ struct RawRequests {
         #expect(answer.hasPrefix("HTTP/1.1 408"), "\(answer)")
     }
 
-    @Test("S21 WebSocket passes where allowed, and nothing else upgrades",
+    @Test(
+        "S21 WebSocket passes where allowed, and nothing else upgrades",
         arguments: LoopKind.allCases)
     func webSocket(loop: LoopKind) throws {
         let handshake =
@@ -84,7 +94,8 @@ struct RawRequests {
             s.sendall(b'ping' * 50000)
             got = b''
             while len(got) < 200000: got += s.recv(65536)
-            print(head.split(b'\\r\\n')[0], got == b'ping' * 50000, b's3pPLMBiTxaQ9kYGzzhZRbK' in head)
+            accept = b's3pPLMBiTxaQ9kYGzzhZRbK' in head
+            print(head.split(b'\\r\\n')[0], got == b'ping' * 50000, accept)
             """
         ).text
         #expect(echoed.contains("101") && echoed.contains("True True"), "\(echoed)")
@@ -94,8 +105,11 @@ struct RawRequests {
         ).text
         #expect(!refused.hasPrefix("HTTP/1.1 101"), "\(refused)")
         let h2c = try closed.curl(
-            "/", ["-H", "Connection: Upgrade, HTTP2-Settings", "-H", "Upgrade: h2c",
-                "-H", "HTTP2-Settings: AAMAAABkAAQ"]
+            "/",
+            [
+                "-H", "Connection: Upgrade, HTTP2-Settings", "-H", "Upgrade: h2c",
+                "-H", "HTTP2-Settings: AAMAAABkAAQ",
+            ]
         ).text
         #expect(h2c.contains("message") && !h2c.contains("h2c") && !h2c.contains("http2"))
     }

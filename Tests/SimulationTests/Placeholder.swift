@@ -1,1 +1,1 @@
-// Filled in by its first test.
+import Testing

@@ -1,0 +1,104 @@
+import Core
+import Foundation
+import Testing
+
+@testable import Telemetry
+
+@Suite struct MetricsTests {
+    @Test("every metric has a legal name of its own and a help text") func table() {
+        let names = Metric.allCases.map(\.name)
+        #expect(Set(names).count == names.count)
+        for metric in Metric.allCases {
+            #expect(metric.name.hasPrefix("postern_") && !metric.help.isEmpty)
+            #expect(metric.name.hasSuffix("_total") == !metric.isGauge, "\(metric.name)")
+        }
+    }
+
+    @Test("the exposition parses, sums the workers, and its histograms are cumulative")
+    func exposition() throws {
+        let (one, two) = (WorkerMetrics(), WorkerMetrics())
+        one.increment(.requests)
+        two.add(.requests, 2)
+        two.set(.connectionsActive, 7)
+        one.recordRefusal(.misdirected)
+        one.recordClose(.idleTimeout)
+        two.recordHandshakeFailure(.expired)
+        one.recordResponse(status: 204, duration: .milliseconds(3))
+        two.recordResponse(status: 502, duration: .seconds(100))
+        var samples: [String: Double] = [:]
+        for line in PrometheusText.render([one, two]).split(separator: "\n")
+        where !line.hasPrefix("#") {
+            let parts = line.split(separator: " ")
+            try #require(parts.count == 2, "\(line)")
+            samples[String(parts[0])] = Double(parts[1]) ?? .nan
+        }
+        #expect(samples["postern_requests_total"] == 3)
+        #expect(samples["postern_connections_active"] == 7)
+        #expect(samples["postern_requests_refused_total{reason=\"misdirected\"}"] == 1)
+        #expect(samples["postern_connections_closed_total{reason=\"idle_timeout\"}"] == 1)
+        #expect(samples["postern_handshakes_failed_total{reason=\"expired\"}"] == 1)
+        #expect(samples["postern_responses_total{code=\"2xx\"}"] == 1)
+        #expect(samples["postern_responses_total{code=\"5xx\"}"] == 1)
+        #expect(samples["postern_request_duration_seconds_bucket{le=\"0.004096\"}"] == 1)
+        #expect(samples["postern_request_duration_seconds_bucket{le=\"+Inf\"}"] == 2)
+        #expect(samples["postern_request_duration_seconds_count"] == 2)
+    }
+
+    @Test("a duration falls below its bucket's bound")
+    func buckets() {
+        for microseconds: UInt64 in [0, 1, 31, 32, 33, 64, 1_000, 999_999, 50_000_000] {
+            let index = Histogram.bucket(of: .microseconds(microseconds))
+            #expect(Double(microseconds) / 1e6 <= Histogram.upperBound(index))
+        }
+    }
+}
+
+@Suite struct AccessLogTests {
+    private func line(_ build: (inout AccessLogLine) -> Void) throws -> String {
+        let pool = BufferPool(chunkSize: 512, limit: 1)
+        let buffer = try #require(pool.take())
+        var line = AccessLogLine(into: buffer)
+        build(&line)
+        line.finish()
+        return line.bytes.string
+    }
+
+    @Test("any bytes become valid JSON, even where they do not fit") func escapes() throws {
+        let bytes: [UInt8] = Array("a\"\\\n\u{1}é€😀".utf8) + [0xff, 0xc0, 0x80, 0xe2, 0x82]
+        for repetitions in [1, 5, 50] {
+            let value = Array(repeatElement(bytes, count: repetitions).joined())
+            let text = try unsafe value.withUnsafeBytes { raw in
+                try line {
+                    unsafe $0.string("value", ByteView(raw))
+                    $0.number("after", 12)
+                }
+            }
+            let object = try JSONSerialization.jsonObject(with: Data(text.utf8))
+            let parsed = try #require(object as? [String: Any])
+            #expect((parsed["value"] as? String)?.hasPrefix("a\"\\\n\u{1}é€😀") == true)
+            #expect(text.hasSuffix("}\n"))
+        }
+    }
+
+    @Test("times are RFC 3339", arguments: [0, 951_782_399, 951_782_400, 1_795_500_000])
+    func times(seconds: Int64) throws {
+        let text = try line { $0.time("time", wallSeconds: seconds) }
+        let expected = ISO8601DateFormatter().string(
+            from: Date(timeIntervalSince1970: Double(seconds)))
+        #expect(text == "{\"time\":\"\(expected)\"}\n")
+    }
+
+    @Test("the queue keeps whole lines in order and counts what it drops") func queue() {
+        let queue = AccessLogQueue(capacity: 32)
+        #expect(queue.append(ByteView("first line\n")) && queue.append(ByteView("second\n")))
+        #expect(!queue.append(ByteView("a line that does not fit\n")) && queue.dropped == 1)
+        var text = ""
+        queue.drain { text += $0.string }
+        for _ in 0..<10 {
+            #expect(queue.append(ByteView("wraps around it\n")))
+            queue.drain { text += $0.string }
+        }
+        let expected = "first line\nsecond\n" + String(repeating: "wraps around it\n", count: 10)
+        #expect(text == expected)
+    }
+}
