@@ -57,7 +57,7 @@ import Testing
     func nominated() throws {
         let result = try rewrite(
             "GET / HTTP/1.1\r\nX-A: 1\r\nHost: a\r\nConnection: x-a\r\nx-A: 2\r\n"
-            + "Connection: ETag\r\n"
+                + "Connection: ETag\r\n"
                 + "X-AB: 3\r\nETag: 1\r\n\r\n", insertions: [])
         #expect(result.text == "GET / HTTP/1.1\r\nHost: a\r\nX-AB: 3\r\n\r\n")
         #expect(result.dropped.nominated == 3)
