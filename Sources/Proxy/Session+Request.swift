@@ -11,6 +11,11 @@ extension Session {
     ///
     /// - Returns: whether the pump should go on at once.
     mutating func readHead(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
+        // Whatever becomes of a request, its answer's head has to fit.
+        guard canWrite(Self.answerRoom, &turn) else {
+            isWaitingForRoom = true
+            return false
+        }
         if let buffer = pending, buffer.count > scanned {
             pending = nil
             if parseHead(buffer, &turn) { return state == .readingHead }
@@ -46,6 +51,7 @@ extension Session {
             }
             return true
         case .needInput, .needOutput:
+            if case .needOutput = result { isWaitingForRoom = true }
             if buffer.count == 0 {
                 turn.environment.heads.give(&pending)
             } else {
@@ -397,7 +403,10 @@ extension Session {
         flushUpstream(&turn)
         switch result {
         case .bytes: return !exchange.isRequestFinished
-        case .needInput, .needOutput: return false
+        case .needInput: return false
+        case .needOutput:
+            isWaitingForRoom = true
+            return false
         case .closeNotify, .failed:
             if !exchange.isRequestFinished { abandon(.clientAborted, &turn) }
             return false

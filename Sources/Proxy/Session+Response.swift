@@ -247,8 +247,11 @@ extension Session {
 
     // MARK: Writing to the client
 
+    /// Room that a response head may need: the largest taken from an upstream, and our lines.
+    static var answerRoom: Int { Limits.tlsPlaintextRecord + 4_096 }
+
     /// Whether `count` plaintext bytes surely fit.
-    private mutating func canWrite(_ count: Int, _ turn: inout Turn) -> Bool {
+    mutating func canWrite(_ count: Int, _ turn: inout Turn) -> Bool {
         guard downstream.prepare(from: turn.environment.chunks) else { return false }
         return (downstream.filling?.available ?? 0) >= count + Limits.tlsRecordOverhead
     }

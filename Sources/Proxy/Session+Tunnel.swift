@@ -63,7 +63,10 @@ extension Session {
         switch result {
         case .bytes:
             return true
-        case .needInput, .needOutput:
+        case .needInput:
+            return false
+        case .needOutput:
+            isWaitingForRoom = true
             return false
         case .closeNotify:
             endTunnelInput(&turn)

@@ -95,6 +95,7 @@ extension Session {
     ///
     /// - Returns: how many were taken. The worker holds the rest until `.resumeUpstream`.
     public mutating func upstreamReceived(_ bytes: ByteView, _ turn: inout Turn) -> Int {
+        turn.staging.removeAll()
         turn.environment.metrics.add(.upstreamBytesReceived, UInt64(bytes.count))
         var taken = 0
         while taken < bytes.count, exchange.hasUpstream {
@@ -103,6 +104,7 @@ extension Session {
             if state == .tunnelling {
                 taken += writeDownstream(rest, &turn)
             } else if case .awaitingHead = exchange.response {
+                guard canWrite(Self.answerRoom, &turn) else { break }
                 taken += receiveResponseHead(rest, &turn)
             } else if exchange.isResponseFinished {
                 exchange.reusesUpstream = false
@@ -112,6 +114,8 @@ extension Session {
             }
             guard taken > before else { break }
         }
+        // A head whose body has not begun to arrive goes out alone.
+        if state != .closed { flushStaging(&turn) }
         exchange.progress &+= UInt64(taken)
         flushDownstream(&turn)
         completeExchangeIfDone(&turn)

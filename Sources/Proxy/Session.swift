@@ -56,6 +56,8 @@ public struct Session: ~Copyable {
     var virtualHost = 0
 
     var isDownstreamHeld = false
+    /// Set when reading stopped because the client's queue had no room for an answer.
+    var isWaitingForRoom = false
     var isUpstreamHeld = false
     /// Set inside `pump`: what it calls must not run the engine a second time.
     var isPumping = false
@@ -176,13 +178,16 @@ public struct Session: ~Copyable {
 
     /// Runs the engine over what it may hold inside, and asks for what the worker holds.
     mutating func resumeReading(_ turn: inout Turn) {
-        if engine.hasPending || pending != nil {
-            var nothing = TLSInput(.empty)
-            pump(&nothing, &turn)
-        }
+        if engine.hasPending || pending != nil { pumpNothing(&turn) }
         guard isDownstreamHeld, state != .closed else { return }
         isDownstreamHeld = false
         turn.actions.append(.resumeDownstream)
+    }
+
+    /// Runs the engine over what is inside it, and the session over what it has decrypted.
+    mutating func pumpNothing(_ turn: inout Turn) {
+        var nothing = TLSInput(.empty)
+        pump(&nothing, &turn)
     }
 
     /// Starts a send if there is something to send and none is in flight.
@@ -198,6 +203,11 @@ public struct Session: ~Copyable {
     /// After a send to the client: send what waits, let the source go on, or finish closing.
     private mutating func continueDownstream(_ turn: inout Turn) {
         if downstream.announceSend() { turn.actions.append(.sendDownstream) }
+        if isWaitingForRoom, state != .draining, state != .lingering {
+            isWaitingForRoom = false
+            if state == .handshaking { pumpNothing(&turn) }
+            resumeReading(&turn)
+        }
         if isUpstreamHeld, state == .relaying || state == .tunnelling {
             isUpstreamHeld = false
             turn.actions.append(.resumeUpstream)
@@ -217,7 +227,10 @@ public struct Session: ~Copyable {
         let result = engine.handshake(&input, &output)
         downstream.filling = output
         switch result {
-        case .needInput, .needOutput:
+        case .needInput:
+            return false
+        case .needOutput:
+            isWaitingForRoom = true
             return false
         case .complete:
             establish(&turn)

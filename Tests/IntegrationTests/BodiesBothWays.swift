@@ -63,6 +63,41 @@ struct BodiesBothWays {
         #expect(places.count == 20 && places == places.sorted() && places.first ?? -1 > 0)
     }
 
+    @Test("a head is passed on before its body comes", arguments: LoopKind.allCases)
+    func split(loop: LoopKind) throws {
+        let gateway = try GatewayUnderTest(loop)
+        let answer = try gateway.python(
+            """
+            s.sendall(b'GET /split/400 HTTP/1.1\\r\\nHost: localhost\\r\\n'
+                      b'Connection: close\\r\\n\\r\\n')
+            began = time.time()
+            first = s.recv(65536)
+            early = time.time() - began < 0.3
+            print(first.startswith(b'HTTP/1.1 200'), early, all(s) == b'ok')
+            """
+        ).text
+        #expect(answer.hasPrefix("True True True"), "\(answer)")
+    }
+
+    @Test("large pipelined answers arrive whole and in order", arguments: LoopKind.allCases)
+    func largePipeline(loop: LoopKind) throws {
+        let gateway = try GatewayUnderTest(loop)
+        let answer = try gateway.python(
+            """
+            q = b'GET /bytes/%d HTTP/1.1\\r\\nHost: localhost\\r\\n'
+            sizes = [300000, 10, 70000, 35000, 36000, 1, 500000]
+            r = b''.join(q % n + b'\\r\\n' for n in sizes)
+            s.sendall(r + b'GET /x HTTP/1.1\\r\\nHost: nowhere\\r\\n'
+                      b'Connection: close\\r\\n\\r\\n')
+            time.sleep(0.3)
+            d = all(s)
+            heads = [int(h.split(b'\\r\\n')[0]) for h in d.split(b'Content-Length: ')[1:]]
+            print(heads[:7] == sizes, d.count(b'b' * 100), b'HTTP/1.1 421' in d)
+            """
+        ).text
+        #expect(answer.hasPrefix("True ") && answer.contains(" True"), "\(answer)")
+    }
+
     @Test("a client that reads slowly bounds what is buffered", arguments: LoopKind.allCases)
     func slowReader(loop: LoopKind) throws {
         let gateway = try GatewayUnderTest(loop)

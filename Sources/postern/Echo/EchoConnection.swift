@@ -180,6 +180,8 @@ struct EchoConnection: ~Copyable {
         case .closing(let bytes): script += [.bytes(bytes), .close]
         case .resetting(let bytes): script += [.bytes(bytes), .pause(.milliseconds(50)), .reset]
         case .delayed(let bytes, let delay): script += [.pause(delay), .bytes(bytes)]
+        case .split(let head, let delay, let body):
+            script += [.bytes(head), .pause(delay), .bytes(body)]
         case .webSocket(let bytes):
             script.append(.bytes(bytes))
             body = .tunnel

@@ -14,6 +14,8 @@ struct EchoScenario {
         case resetting([UInt8])
         /// Wait, then send.
         case delayed([UInt8], Nanoseconds)
+        /// Send a head, wait, then send the body.
+        case split([UInt8], Nanoseconds, [UInt8])
         /// Switch protocols, then send everything back.
         case webSocket([UInt8])
     }
@@ -49,6 +51,9 @@ struct EchoScenario {
         case "chunked": kind = .bytes(Self.chunked(body))
         case "close": kind = .closing(Array("HTTP/1.1 200 OK\r\n\r\n".utf8) + body)
         case "slow": kind = .delayed(Self.head(2) + Array("ok".utf8), .milliseconds(UInt64(number)))
+        case "split":
+            kind = .split(
+                Self.head(2), .milliseconds(UInt64(number)), Array("ok".utf8))
         case "reset": kind = .resetting(Self.head(2 * number) + body)
         case "early":
             isEarly = true
