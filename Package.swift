@@ -115,6 +115,7 @@ let package = Package(
             "SimulationTests",
             [
                 "Server", "Proxy", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry",
+                "Identity", "Authorization",
                 "GatewayConfiguration", "Core", "TestSupport",
             ]),
         tests("IntegrationTests", ["Crypto", "Core", "TestSupport"]),

@@ -60,6 +60,7 @@ void COpenSSL_SSL_CTX_acknowledge_server_name(SSL_CTX *ctx) {
     SSL_CTX_set_tlsext_servername_callback(ctx, acknowledgeServerName);
 }
 
+// HTTP/1.0 clients such as `curl --http1.0` offer its name; the two speak one language here.
 static int selectHTTP11(SSL *ssl, const unsigned char **out, unsigned char *outCount,
     const unsigned char *in, unsigned int inCount, void *argument) {
     static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
