@@ -10,8 +10,8 @@ struct EchoCommand: ParsableCommand {
         abstract: "A backend for demonstrations, tests and load: answers with what it received.",
         discussion: """
             Without --body-bytes the path chooses what happens: /status/N, /bytes/N, /chunked/N,
-            /close/N, /slow/MS, /split/MS, /reset/N, /early, /interim, /websocket; anything else answers
-            JSON with the method, the path, the request's fields and the body's size.
+            /close/N, /slow/MS, /split/MS, /reset/N, /early, /interim, /websocket; all else answers
+            JSON with the method, the path, the fields and the body's size.
             """)
 
     @Option(help: "Address to listen on.")
