@@ -41,10 +41,10 @@ struct EverydayClients {
                 c.request('POST', path, body=b'x' * 70000)
                 r = c.getresponse()
                 a = json.loads(r.read())
-                h = a['headers']
+                h = a['requestHeaders']
                 print(r.status, a['path'], a['bodyBytes'], h['x-client-cert-sub'])
             sock = c.sock
-            c.request('POST', '/chunked', body=iter([b'abc', b'defg']), encode_chunked=True,
+            c.request('POST', '/pieces', body=iter([b'abc', b'defg']), encode_chunked=True,
                       headers={'Transfer-Encoding': 'chunked'})
             print(json.loads(c.getresponse().read())['bodyBytes'], c.sock is sock)
             """,
@@ -75,7 +75,7 @@ struct EverydayClients {
                 a.on('data', d => text += d)
                 a.on('end', () => {
                   const j = JSON.parse(text)
-                  const subject = j.headers['x-client-cert-sub']
+                  const subject = j.requestHeaders['x-client-cert-sub']
                   done([a.statusCode, j.path, j.bodyBytes, subject].join(' '))
                 })
               })
@@ -97,7 +97,8 @@ struct EverydayClients {
         let more = (0..<9).flatMap { ["https://\(gateway.address)/n\($0)", "-o", "/dev/null"] }
         let answer = try gateway.curl(
             "/last", ["-o", "/dev/null", "--parallel", "-w", "%{http_code} "] + more)
-        #expect(answer.text == String(repeating: "200 ", count: 10), "\(answer.text)")
+        // With several transfers curl draws a progress meter, whatever it is told.
+        #expect(answer.text.hasSuffix(String(repeating: "200 ", count: 10)), "\(answer.text)")
     }
 
     /// A client that speaks RFC 6455 as browsers do: masked frames, ping, close handshake.
