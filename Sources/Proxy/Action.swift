@@ -2,8 +2,9 @@
 public enum Action: Equatable, Sendable {
     /// Take a connection for the current exchange; `fresh` when a reused one has just failed.
     case acquireUpstream(upstream: Int, fresh: Bool)
-    /// Stop waiting for a connection that has not been given yet.
-    case cancelUpstream
+    /// Stop waiting for a connection that has not been given yet; `timedOut` when that is the
+    /// upstream's fault and not the client's.
+    case cancelUpstream(timedOut: Bool)
     /// Give the connection back: to the pool when it can carry another exchange, else close it.
     case releaseUpstream(reusable: Bool, healthy: Bool)
     /// Send what `nextDownstreamSend()` returns.

@@ -98,7 +98,7 @@ extension Session {
         guard state != .closed else { return }
         if exchange.isWaitingForUpstream {
             exchange.isWaitingForUpstream = false
-            turn.actions.append(.cancelUpstream)
+            turn.actions.append(.cancelUpstream(timedOut: false))
         }
         releaseUpstream(reusable: false, healthy: true, &turn)
         closeReason = reason
@@ -158,7 +158,7 @@ extension Session {
             refuse(.requestTimeout, "request head took too long", &turn)
         case .choosingUpstream:
             exchange.isWaitingForUpstream = false
-            turn.actions.append(.cancelUpstream)
+            turn.actions.append(.cancelUpstream(timedOut: true))
             refuse(.upstreamTimeout, "no upstream connection in time", &turn)
         case .relaying:
             relayDeadlinePassed(&turn)

@@ -118,9 +118,7 @@ extension Session {
             refuse(error.reason, error.detail, &turn)
             return
         }
-        state = .choosingUpstream
-        exchange.isWaitingForUpstream = true
-        turn.actions.append(.acquireUpstream(upstream: exchange.upstream, fresh: false))
+        acquireUpstream(fresh: false, &turn)
     }
 
     /// Host, path, route, identity: everything that must hold before anything is forwarded.

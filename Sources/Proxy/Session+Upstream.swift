@@ -28,6 +28,14 @@ extension Session {
     /// The rewritten head, for a gathering send. Valid until `upstreamSent`.
     public var upstreamHead: SegmentList { exchange.outbound }
 
+    /// Asks for a connection; never for a reused one when `fresh`.
+    mutating func acquireUpstream(fresh: Bool, _ turn: inout Turn) {
+        state = .choosingUpstream
+        exchange.isWaitingForUpstream = true
+        turn.actions.append(.acquireUpstream(upstream: exchange.upstream, fresh: fresh))
+        setDeadline(turn.now.monotonic + turn.environment.timeouts.upstreamConnect, &turn)
+    }
+
     /// The worker has a connection for the exchange; `isReused` when it carried one before.
     public mutating func upstreamReady(isReused: Bool, _ turn: inout Turn) {
         precondition(state == .choosingUpstream)
@@ -157,9 +165,7 @@ extension Session {
         if mayRetry {
             turn.environment.metrics.increment(.upstreamRetries)
             releaseUpstream(reusable: false, healthy: true, &turn)
-            state = .choosingUpstream
-            exchange.isWaitingForUpstream = true
-            turn.actions.append(.acquireUpstream(upstream: exchange.upstream, fresh: true))
+            acquireUpstream(fresh: true, &turn)
             return
         }
         guard exchange.hasResponseStarted else {

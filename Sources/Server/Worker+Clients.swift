@@ -94,8 +94,8 @@ extension Worker where Loop: ~Copyable {
                 sendUpstream(for: handle)
             case .acquireUpstream(let upstream, let fresh):
                 acquire(upstream: upstream, for: handle, fresh: fresh)
-            case .cancelUpstream:
-                cancelAcquisition(for: handle)
+            case .cancelUpstream(let timedOut):
+                cancelAcquisition(for: handle, timedOut: timedOut)
             case .releaseUpstream(let reusable, let healthy):
                 release(for: handle, reusable: reusable, healthy: healthy)
             case .resumeDownstream:

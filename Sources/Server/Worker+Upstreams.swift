@@ -23,12 +23,15 @@ extension Worker where Loop: ~Copyable {
         }
     }
 
-    mutating func cancelAcquisition(for client: SlabHandle) {
+    /// The request of `client` waits no more. Only a connect that took too long (`timedOut`) is
+    /// held against the server: a client that goes away must not have a member ejected.
+    mutating func cancelAcquisition(for client: SlabHandle, timedOut: Bool) {
         if let handle = clients[client].upstream {
             // Still connecting: it belongs to nobody else yet.
             clients[client].upstream = nil
             connections[handle].client = nil
-            connectionFailed(handle)
+            if timedOut { turn.environment.metrics.increment(.upstreamConnectFailures) }
+            connectionFailed(handle, isServersFault: timedOut)
             return
         }
         let waiter = Owner(.client, client).rawValue
@@ -137,9 +140,9 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// A connection that never came about: tells the pool, serves who waits, closes the socket.
-    private mutating func connectionFailed(_ handle: SlabHandle) {
+    private mutating func connectionFailed(_ handle: SlabHandle, isServersFault: Bool = true) {
         let action = pools[poolHandle(connections[handle].upstream)].connectFailed(
-            connections[handle].poolID, now: turn.now.monotonic)
+            connections[handle].poolID, isServersFault: isServersFault, now: turn.now.monotonic)
         let upstream = connections[handle].upstream
         closeUpstream(handle)
         follow(action, upstream: upstream, idle: nil)

@@ -153,6 +153,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             case .stop: isStopping = true
             case .members(let upstream, let addresses):
                 pools[poolHandle(upstream)].update(members: addresses)
+                expire(pool: upstream)
             }
         }
     }

@@ -45,6 +45,8 @@ public struct UpstreamPool: ~Copyable {
     public private(set) var busy = 0
     /// Requests that wait for a connection.
     public private(set) var waiting = 0
+    /// Whether idle connections may be left whose member is gone.
+    private var hasOrphans = false
     /// Ejections so far.
     public private(set) var ejections: UInt64 = 0
 
@@ -62,8 +64,7 @@ public struct UpstreamPool: ~Copyable {
     /// Finds a connection for a request of `waiter`; never a reused one when `fresh`.
     public mutating func acquire(waiter: UInt64, fresh: Bool, now: Instant) -> Acquisition {
         guard !members.isEmpty else { return .refused(.noMembers) }
-        if !fresh, latestIdle >= 0 {
-            let slot = latestIdle
+        if !fresh, let slot = reusable(now) {
             unlinkIdle(slot)
             use(slot)
             return .reuse(UInt32(slot), token: connections[slot].token)
@@ -72,6 +73,21 @@ public struct UpstreamPool: ~Copyable {
         guard let slot = freeSlots.popLast() else { return queue(waiter, now) }
         return .connect(UInt32(slot), open(slot, now))
     }
+
+    /// The connection used last whose member is not ejected. Few are looked at: an idle connection
+    /// of an ejected member costs a connect at worst.
+    private func reusable(_ now: Instant) -> Int? {
+        var slot = latestIdle
+        for _ in 0..<Self.reuseScanLimit where slot >= 0 {
+            let member = connections[slot].member
+            if member < members.count, !members[member].isEjected(at: now) { return slot }
+            slot = connections[slot].earlier
+        }
+        // With every free slot taken, an idle connection that is out of favour is all there is.
+        return freeSlots.isEmpty && latestIdle >= 0 ? latestIdle : nil
+    }
+
+    private static var reuseScanLimit: Int { 16 }
 
     private mutating func queue(_ waiter: UInt64, _ now: Instant) -> Acquisition {
         guard waiting < options.queueLimit else { return .refused(.queueFull) }
@@ -106,12 +122,14 @@ public struct UpstreamPool: ~Copyable {
         connections[slot].requests = 1
     }
 
-    /// The connection could not be opened.
+    /// The connection could not be opened, or is not wanted any more (`isServersFault` false).
     @discardableResult
-    public mutating func connectFailed(_ id: UInt32, now: Instant) -> PoolAction {
+    public mutating func connectFailed(
+        _ id: UInt32, isServersFault: Bool = true, now: Instant
+    ) -> PoolAction {
         let slot = Int(id)
         precondition(connections[slot].phase == .connecting)
-        recordFailure(of: slot, now)
+        if isServersFault { recordFailure(of: slot, now) }
         free(slot)
         return connectForNextWaiter(now)
     }
@@ -173,6 +191,16 @@ public struct UpstreamPool: ~Copyable {
                 return .idleConnection(token: connections[slot].token)
             }
         }
+        if hasOrphans {
+            let orphan = connections.firstIndex {
+                $0.phase == .idle && $0.member >= members.count
+            }
+            if let orphan {
+                idleEnded(UInt32(orphan))
+                return .idleConnection(token: connections[orphan].token)
+            }
+            hasOrphans = false
+        }
         while firstWaiter < waiters.count {
             let waiter = waiters[firstWaiter]
             guard waiter.isCancelled || now >= waiter.deadline else { break }
@@ -185,7 +213,8 @@ public struct UpstreamPool: ~Copyable {
     }
 
     /// Replaces the servers, from a new resolution of their names. Connections to servers that
-    /// stay keep their health; connections to others are closed when their exchange ends.
+    /// stay keep their health; connections to others are closed when their exchange ends, and idle
+    /// ones by `nextExpired`.
     public mutating func update(members addresses: [SocketAddress]) {
         guard addresses != members.map(\.address) else { return }
         let old = members
@@ -199,6 +228,7 @@ public struct UpstreamPool: ~Copyable {
                 ? old[connections[slot].member].address : nil
             let index = members.firstIndex { $0.address == address }
             connections[slot].member = index ?? Int.max
+            if index == nil { hasOrphans = true }
             if let index, connections[slot].phase != .idle { members[index].busy += 1 }
         }
     }

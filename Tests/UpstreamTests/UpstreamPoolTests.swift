@@ -39,6 +39,36 @@ private func options(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> Up
         #expect(pool.acquire(waiter: 3, fresh: false, now: at(3)) == .reuse(newer, token: token))
     }
 
+    @Test("an idle connection of an ejected member, or of one that is gone, is not reused")
+    func idleOutOfFavour() throws {
+        var pool = UpstreamPool(options { $0.ejection.consecutiveFailures = 1 })
+        let kept = try open(&pool, 1, at(0))
+        let failing = try open(&pool, 2, at(0))
+        let idle = try open(&pool, 3, at(0))
+        #expect(pool.release(failing, reusable: true, healthy: true, now: at(1)) == .keepIdle)
+        #expect(pool.release(idle, reusable: true, healthy: true, now: at(1)) == .keepIdle)
+        #expect(pool.release(kept, reusable: false, healthy: false, now: at(1)) == .none)
+        // `kept` and `idle` belong to the first member, which is ejected now.
+        let token = 100 + UInt64(failing)
+        #expect(pool.acquire(waiter: 4, fresh: false, now: at(1)) == .reuse(failing, token: token))
+        #expect(pool.acquire(waiter: 5, fresh: false, now: at(1)) == .connect(kept, second))
+        pool.update(members: [second])
+        #expect(pool.nextExpired(now: at(1)) == .idleConnection(token: 100 + UInt64(idle)))
+        #expect(pool.nextExpired(now: at(1)) == nil)
+    }
+
+    @Test("a connect given up by the client is not held against the server")
+    func givenUp() {
+        var pool = UpstreamPool(options { $0.ejection.consecutiveFailures = 1 })
+        guard case .connect(let id, _) = pool.acquire(waiter: 1, fresh: false, now: at(0)) else {
+            Issue.record("no connection")
+            return
+        }
+        #expect(pool.connectFailed(id, isServersFault: false, now: at(0)) == .none)
+        #expect(pool.ejections == 0)
+        #expect(pool.members[0].failures == 0)
+    }
+
     @Test("members are taken in turn, and the least busy one where asked") func balancing() throws {
         var turns = UpstreamPool(options())
         #expect(turns.acquire(waiter: 1, fresh: true, now: at(0)) == .connect(0, first))
