@@ -47,6 +47,8 @@ struct Exchange {
     var attempts = 0
     var isHeadInFlight = false
     var isHeadSent = false
+    /// The upstream takes no more bytes; what it has sent may still be read.
+    var hasSendFailed = false
     /// Whether anything of the request's body left its first buffer, which rules out a retry.
     var hasStreamedBody = false
     var hasResponseStarted = false
@@ -67,7 +69,8 @@ struct Exchange {
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
     var requestNumber: UInt64 = 0
-    /// Body progress of the present window, in bytes.
+    /// Bytes of the present window that left, in either direction. What came in is not counted:
+    /// it leaves in its turn, and would count twice.
     var progress: UInt64 = 0
 
     var isRequestFinished: Bool {

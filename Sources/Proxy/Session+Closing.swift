@@ -12,8 +12,11 @@ extension Session {
         exchange.status = reason.status
         turn.staging.removeAll()
         let isComplete = exchange.head != nil && isBodyAbsent && reason.status != 400
+        // A request that is still being sent goes with its upstream connection, and with it what
+        // the client pipelined behind it.
         let closes =
             !isComplete || !exchange.request.keepAlive || turn.isDraining || hasReceivedEnd
+            || exchange.isHeadInFlight || !upstreamQueue.isEmpty
         exchange.refusalDetail = detail
         _ = ErrorResponse.append(
             status: reason.status, close: closes, hasBody: exchange.request.method != .head,
@@ -72,9 +75,12 @@ extension Session {
             engine.closeNotify(&output)
             downstream.filling = output
         }
-        setDeadline(turn.now.monotonic + turn.environment.timeouts.lingering, &turn)
         flushDownstream(&turn)
-        if downstream.isEmpty { finishDraining(&turn) }
+        if downstream.isEmpty {
+            finishDraining(&turn)
+        } else {
+            setDeadline(turn.now.monotonic + turn.environment.timeouts.body, &turn)
+        }
         if isDownstreamHeld {
             isDownstreamHeld = false
             turn.actions.append(.resumeDownstream)
@@ -90,6 +96,7 @@ extension Session {
         }
         guard state == .draining else { return }
         state = .lingering
+        setDeadline(turn.now.monotonic + turn.environment.timeouts.lingering, &turn)
         turn.actions.append(.shutdownDownstreamWrite)
     }
 
@@ -168,11 +175,19 @@ extension Session {
                 return
             }
             abandon(.idleTimeout, &turn)
+        case .draining where exchange.progress >= leastProgress(turn.environment.timeouts):
+            setDeadline(turn.now.monotonic + turn.environment.timeouts.body, &turn)
         case .draining, .lingering:
             close(closeReason, reset: state == .draining, &turn)
         case .closed:
             break
         }
+    }
+
+    /// Bytes that have to leave in a window.
+    private func leastProgress(_ timeouts: ProxyTimeouts) -> UInt64 {
+        let seconds = max(timeouts.body.count / 1_000_000_000, 1)
+        return max(timeouts.minimumRate &* seconds, 1)
     }
 
     /// A window of a body is over: enough of it must have moved.
@@ -181,9 +196,7 @@ extension Session {
         let isWaitingForHead = exchange.isRequestFinished && !exchange.hasResponseStarted
         let total = timeouts.total
         let isOverall = total > .zero && turn.now.monotonic >= exchange.startedAt + total
-        let seconds = max(timeouts.body.count / 1_000_000_000, 1)
-        let needed = max(timeouts.minimumRate &* seconds, 1)
-        if !isOverall, !isWaitingForHead, exchange.progress >= needed {
+        if !isOverall, !isWaitingForHead, exchange.progress >= leastProgress(timeouts) {
             setDeadline(turn.now.monotonic + timeouts.body, &turn)
             return
         }

@@ -12,8 +12,9 @@ extension Session {
     /// - Returns: whether the pump should go on at once.
     mutating func readHead(_ input: inout TLSInput, _ turn: inout Turn) -> Bool {
         // Whatever becomes of a request, its answer's head has to fit.
-        guard canWrite(Self.answerRoom, &turn) else {
+        guard canWrite(Self.answerRoom(&turn), &turn) else {
             isWaitingForRoom = true
+            giveUpWithoutBuffers(&turn)
             return false
         }
         if let buffer = pending, buffer.count > scanned {
@@ -60,7 +61,12 @@ extension Session {
             }
             return false
         case .closeNotify:
-            close(buffer.count == 0 ? .clientClosed : .clientAborted, reset: false, &turn)
+            closeReason = buffer.count == 0 ? .clientClosed : .clientAborted
+            guard downstream.isEmpty else {
+                startDraining(sendsCloseNotify: true, &turn)
+                return false
+            }
+            close(closeReason, reset: false, &turn)
             return false
         case .failed:
             turn.environment.metrics.increment(.tlsRecordErrors)
@@ -265,7 +271,10 @@ extension Session {
         guard !exchange.isRequestFinished, exchange.hasUpstream else { return false }
         guard upstreamQueue.prepare(from: turn.environment.chunks),
             downstream.prepare(from: turn.environment.chunks)
-        else { return false }
+        else {
+            if !upstreamQueue.isSending, !downstream.isSending { abandon(.outOfBuffers, &turn) }
+            return false
+        }
         switch exchange.requestBody {
         case .finished: return false
         case .length(let remaining): return readSizedBody(remaining, &input, &turn)
@@ -303,7 +312,6 @@ extension Session {
 
     private mutating func countBody(_ count: Int) {
         exchange.bytesIn &+= UInt64(count)
-        exchange.progress &+= UInt64(count)
     }
 
     /// Chunked bodies are decoded and framed anew: extensions and trailers end here.
@@ -413,7 +421,9 @@ extension Session {
 
     /// Starts a send to the upstream if there is something to send and none is in flight.
     mutating func flushUpstream(_ turn: inout Turn) {
-        guard exchange.hasUpstream, exchange.isHeadSent, !exchange.isHeadInFlight else { return }
+        guard exchange.hasUpstream, exchange.isHeadSent, !exchange.isHeadInFlight,
+            !exchange.hasSendFailed
+        else { return }
         if upstreamQueue.announceSend() { turn.actions.append(.sendUpstream) }
     }
 }

@@ -248,7 +248,17 @@ extension Session {
     // MARK: Writing to the client
 
     /// Room that a response head may need: the largest taken from an upstream, and our lines.
-    static var answerRoom: Int { Limits.tlsPlaintextRecord + 4_096 }
+    static func answerRoom(_ turn: inout Turn) -> Int {
+        let head = max(turn.environment.limits.head.headBytes, Limits.tlsPlaintextRecord)
+        return min(head + 4_096, Limits.relayChunk - 1_024)
+    }
+
+    /// Ends the connection when the pool has no chunk for what goes to the client: with none in
+    /// flight no completion would come to go on from.
+    mutating func giveUpWithoutBuffers(_ turn: inout Turn) {
+        guard state != .closed, downstream.filling == nil, !downstream.isSending else { return }
+        abandon(.outOfBuffers, &turn)
+    }
 
     /// Whether `count` plaintext bytes surely fit.
     mutating func canWrite(_ count: Int, _ turn: inout Turn) -> Bool {
@@ -297,11 +307,8 @@ extension Session {
     /// Ends the exchange when both messages are complete and nothing of it is in flight.
     mutating func completeExchangeIfDone(_ turn: inout Turn) {
         guard state == .relaying, exchange.isResponseFinished else { return }
-        guard exchange.isRequestFinished else {
-            // Answered before the request was complete: the rest is not worth having.
-            releaseUpstream(reusable: false, healthy: true, &turn)
-            finishLog(&turn)
-            startDraining(sendsCloseNotify: true, &turn)
+        guard exchange.isRequestFinished, !exchange.hasSendFailed else {
+            endExchangeEarly(&turn)
             return
         }
         guard !exchange.isHeadInFlight, upstreamQueue.isEmpty else { return }
@@ -313,6 +320,13 @@ extension Session {
             return
         }
         beginNextRequest(&turn)
+    }
+
+    /// The response is complete and the request is not: the rest of that is not worth having.
+    mutating func endExchangeEarly(_ turn: inout Turn) {
+        releaseUpstream(reusable: false, healthy: true, &turn)
+        finishLog(&turn)
+        startDraining(sendsCloseNotify: true, &turn)
     }
 
     /// Back to reading heads, with what the client has sent ahead.

@@ -41,7 +41,12 @@ extension Session {
             upstreamQueue.filling = chunk
             flushUpstream(&turn)
         }
+        guard exchange.consumed >= exchange.received else {
+            abandon(.outOfBuffers, &turn)
+            return false
+        }
         resumeReading(&turn)
+        finishTunnelIfEnded(&turn)
         return true
     }
 
@@ -55,7 +60,6 @@ extension Session {
         let before = chunk.count
         let result = engine.read(into: &chunk, &input, &output)
         exchange.bytesIn &+= UInt64(chunk.count - before)
-        exchange.progress &+= UInt64(chunk.count - before)
         upstreamQueue.filling = chunk
         downstream.filling = output
         flushUpstream(&turn)
@@ -97,6 +101,8 @@ extension Session {
                 downstream.filling = output
             }
             flushDownstream(&turn)
+            // Whoever is left has a window to say its last words in.
+            setDeadline(turn.now.monotonic + turn.environment.timeouts.body, &turn)
         }
         guard hasUpstreamEnded, hasReceivedEnd, hasShutDownstream, downstream.isEmpty else {
             return

@@ -45,6 +45,7 @@ extension Session {
         exchange.attempts += 1
         exchange.isHeadInFlight = true
         exchange.isHeadSent = false
+        exchange.hasSendFailed = false
         hasUpstreamEnded = false
         hasShutUpstream = false
         isUpstreamHeld = false
@@ -82,10 +83,14 @@ extension Session {
             upstreamQueue.sendCompleted(turn.environment.chunks)
         }
         guard code >= 0 else {
-            upstreamFailed(.upstreamReset, &turn)
+            upstreamSendFailed(&turn)
             return
         }
         exchange.progress &+= UInt64(code)
+        if hasUpstreamEnded, state == .relaying, case .awaitingHead = exchange.response {
+            upstreamFailed(.upstreamReset, &turn)
+            return
+        }
         guard state == .relaying || state == .tunnelling else { return }
         if upstreamQueue.announceSend() { turn.actions.append(.sendUpstream) }
         if state == .tunnelling || !exchange.isRequestFinished {
@@ -99,12 +104,31 @@ extension Session {
         if exchange.isResponseFinished { completeExchangeIfDone(&turn) }
     }
 
+    /// The upstream takes no more of the request. It may have answered before it stopped reading
+    /// (413, 401), so what it has sent is read first; its end follows.
+    private mutating func upstreamSendFailed(_ turn: inout Turn) {
+        guard exchange.hasUpstream else { return }
+        exchange.hasSendFailed = true
+        guard !hasUpstreamEnded, !mayRetry, !exchange.isResponseFinished, state == .relaying
+        else {
+            upstreamFailed(.upstreamReset, &turn)
+            return
+        }
+    }
+
     /// Bytes came from the upstream.
     ///
     /// - Returns: how many were taken. The worker holds the rest until `.resumeUpstream`.
     public mutating func upstreamReceived(_ bytes: ByteView, _ turn: inout Turn) -> Int {
         turn.staging.removeAll()
         turn.environment.metrics.add(.upstreamBytesReceived, UInt64(bytes.count))
+        if exchange.isReusedConnection, exchange.isHeadInFlight,
+            case .awaitingHead = exchange.response
+        {
+            // Sent while the connection was idle (a 408, say): no answer to this request.
+            hasUpstreamEnded = true
+            return bytes.count
+        }
         var taken = 0
         while taken < bytes.count, exchange.hasUpstream {
             let before = taken
@@ -112,7 +136,10 @@ extension Session {
             if state == .tunnelling {
                 taken += writeDownstream(rest, &turn)
             } else if case .awaitingHead = exchange.response {
-                guard canWrite(Self.answerRoom, &turn) else { break }
+                guard canWrite(Self.answerRoom(&turn), &turn) else {
+                    giveUpWithoutBuffers(&turn)
+                    break
+                }
                 taken += receiveResponseHead(rest, &turn)
             } else if exchange.isResponseFinished {
                 exchange.reusesUpstream = false
@@ -120,11 +147,13 @@ extension Session {
             } else {
                 taken += relayResponseBody(rest, &turn)
             }
-            guard taken > before else { break }
+            guard taken > before else {
+                giveUpWithoutBuffers(&turn)
+                break
+            }
         }
         // A head whose body has not begun to arrive goes out alone.
         if state != .closed { flushStaging(&turn) }
-        exchange.progress &+= UInt64(taken)
         flushDownstream(&turn)
         completeExchangeIfDone(&turn)
         guard taken < bytes.count, exchange.hasUpstream else { return bytes.count }
@@ -144,6 +173,8 @@ extension Session {
             finishTunnelIfEnded(&turn)
             return
         }
+        // What becomes of a request that is still being sent is for the send's completion to say.
+        if exchange.isHeadInFlight, case .awaitingHead = exchange.response { return }
         if case .untilClose = exchange.response, code == 0 {
             exchange.response = .finished
             exchange.reusesUpstream = false
@@ -154,14 +185,22 @@ extension Session {
         upstreamFailed(.upstreamReset, &turn)
     }
 
-    /// The connection is of no more use: tries another, or tells the client as far as it can.
-    mutating func upstreamFailed(_ reason: RefusalReason, _ turn: inout Turn) {
-        guard exchange.hasUpstream else { return }
-        let mayRetry =
-            exchange.isReusedConnection && !exchange.hasResponseStarted
+    /// Whether the request can be sent again: to a server that had no chance to see it.
+    private var mayRetry: Bool {
+        exchange.isReusedConnection && !exchange.hasResponseStarted
             && exchange.responseHead == nil && !exchange.hasStreamedBody
             && exchange.isRequestFinished && exchange.request.method.isIdempotent
             && exchange.attempts < 3 && !exchange.isHeadInFlight
+    }
+
+    /// The connection is of no more use: tries another, or tells the client as far as it can.
+    mutating func upstreamFailed(_ reason: RefusalReason, _ turn: inout Turn) {
+        guard exchange.hasUpstream else { return }
+        if exchange.isResponseFinished {
+            // It has answered in full; that it reads no more of the request is its right.
+            endExchangeEarly(&turn)
+            return
+        }
         if mayRetry {
             turn.environment.metrics.increment(.upstreamRetries)
             releaseUpstream(reusable: false, healthy: true, &turn)

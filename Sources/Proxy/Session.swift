@@ -127,6 +127,12 @@ public struct Session: ~Copyable {
             close(.handshakeFailed, reset: false, &turn)
         case .lingering, .closed:
             close(closeReason, reset: false, &turn)
+        case .draining where code == 0:
+            break
+        case .readingHead where code == 0 && !downstream.isEmpty:
+            // The end of the last response is still on its way.
+            closeReason = pending == nil ? .clientClosed : .clientAborted
+            startDraining(sendsCloseNotify: true, &turn)
         case .readingHead:
             close(pending == nil ? .clientClosed : .clientAborted, reset: false, &turn)
         case .tunnelling where code == 0:

@@ -52,7 +52,7 @@ extension Worker where Loop: ~Copyable {
     ) {
         turn.environment.metrics.increment(.upstreamConnects)
         guard let handle = connections.nextHandle else {
-            pools[poolHandle(upstream)].connectFailed(poolID, now: turn.now.monotonic)
+            pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
             clients[client].session.upstreamUnavailable(.internalError, &turn)
             return
         }
@@ -66,7 +66,7 @@ extension Worker where Loop: ~Copyable {
             clients[client].upstream = handle
         case .failure:
             turn.environment.metrics.increment(.upstreamConnectFailures)
-            pools[poolHandle(upstream)].connectFailed(poolID, now: turn.now.monotonic)
+            pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
             clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
         }
     }
@@ -222,7 +222,8 @@ extension Worker where Loop: ~Copyable {
         turn.environment.chunks.give(&connection.pinned.chunk)
     }
 
-    /// Closes idle connections over their time, and refuses waiters over theirs.
+    /// Closes idle connections over their time, refuses waiters over theirs, and opens connections
+    /// for others where an earlier attempt could not even begin.
     mutating func expire(pool index: Int) {
         let now = turn.now.monotonic
         while let expired = pools[poolHandle(index)].nextExpired(now: now) {
@@ -235,5 +236,7 @@ extension Worker where Loop: ~Copyable {
                 perform(for: client)
             }
         }
+        guard pools[poolHandle(index)].waiting > 0 else { return }
+        follow(pools[poolHandle(index)].connectForNextWaiter(now), upstream: index, idle: nil)
     }
 }

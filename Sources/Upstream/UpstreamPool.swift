@@ -61,23 +61,23 @@ public struct UpstreamPool: ~Copyable {
 
     // MARK: Requests
 
-    /// Finds a connection for a request of `waiter`; never a reused one when `fresh`.
+    /// Finds a connection for a request of `waiter`; a reused one when `fresh` only if
+    /// no other can be had.
     public mutating func acquire(waiter: UInt64, fresh: Bool, now: Instant) -> Acquisition {
         guard !members.isEmpty else { return .refused(.noMembers) }
-        if !fresh, let slot = reusable(now) {
+        if let slot = reusable(fresh: fresh, now) {
             unlinkIdle(slot)
             use(slot)
             return .reuse(UInt32(slot), token: connections[slot].token)
         }
-        if freeSlots.isEmpty, fresh, oldestIdle < 0 || waiting > 0 { return queue(waiter, now) }
         guard let slot = freeSlots.popLast() else { return queue(waiter, now) }
         return .connect(UInt32(slot), open(slot, now))
     }
 
     /// The connection used last whose member is not ejected. Few are looked at: an idle connection
     /// of an ejected member costs a connect at worst.
-    private func reusable(_ now: Instant) -> Int? {
-        var slot = latestIdle
+    private func reusable(fresh: Bool, _ now: Instant) -> Int? {
+        var slot = fresh ? -1 : latestIdle
         for _ in 0..<Self.reuseScanLimit where slot >= 0 {
             let member = connections[slot].member
             if member < members.count, !members[member].isEjected(at: now) { return slot }
@@ -123,15 +123,22 @@ public struct UpstreamPool: ~Copyable {
     }
 
     /// The connection could not be opened, or is not wanted any more (`isServersFault` false).
-    @discardableResult
     public mutating func connectFailed(
         _ id: UInt32, isServersFault: Bool = true, now: Instant
     ) -> PoolAction {
+        connectNeverStarted(id, isServersFault: isServersFault, now: now)
+        return connectForNextWaiter(now)
+    }
+
+    /// The connection could not even be begun, for want of a descriptor, say. Whoever waits is left
+    /// to `connectForNextWaiter`: trying at once would fail the whole queue for the same reason.
+    public mutating func connectNeverStarted(
+        _ id: UInt32, isServersFault: Bool = false, now: Instant
+    ) {
         let slot = Int(id)
         precondition(connections[slot].phase == .connecting)
         if isServersFault { recordFailure(of: slot, now) }
         free(slot)
-        return connectForNextWaiter(now)
     }
 
     /// The exchange on a connection is over.
@@ -304,7 +311,8 @@ public struct UpstreamPool: ~Copyable {
         }
     }
 
-    private mutating func connectForNextWaiter(_ now: Instant) -> PoolAction {
+    /// Opens a connection for who waits first, if there is a free slot.
+    public mutating func connectForNextWaiter(_ now: Instant) -> PoolAction {
         guard !members.isEmpty, let slot = freeSlots.last, let waiter = nextWaiter() else {
             return .none
         }

@@ -136,7 +136,7 @@ private func options(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> Up
         pool.connectFailed(0, afterAcquiringAt: at(0))
         #expect(pool.members[0].isEjected(at: at(0)) && !pool.members[0].isEjected(at: at(1)))
         #expect(pool.acquire(waiter: 2, fresh: true, now: at(0)) == .connect(0, second))
-        pool.connectFailed(0, now: at(0))
+        _ = pool.connectFailed(0, now: at(0))
         #expect(pool.members.allSatisfy { $0.isEjected(at: at(0)) })
         let panic = pool.acquire(waiter: 3, fresh: true, now: at(0))
         #expect(panic == .connect(0, first), "when all are out, one is used anyway")
@@ -204,7 +204,7 @@ private func options(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> Up
 extension UpstreamPool {
     fileprivate mutating func connectFailed(_ id: UInt32, afterAcquiringAt now: Instant) {
         _ = acquire(waiter: 1, fresh: true, now: now)
-        connectFailed(id, now: now)
+        _ = connectFailed(id, now: now)
     }
 }
 
