@@ -129,19 +129,37 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         metrics.set(.loopCompletionOverflows, statistics.completionOverflows)
         if let log = turn.environment.accessLog { metrics.set(.accessLogDropped, log.dropped) }
         var queued = 0
+        var idle = 0
         var ejections: UInt64 = 0
         for index in 0..<pools.count {
             queued += pools[poolHandle(index)].waiting
+            idle += pools[poolHandle(index)].idle
             ejections += pools[poolHandle(index)].ejections
         }
         metrics.set(.upstreamQueued, UInt64(queued))
+        metrics.set(.upstreamIdle, UInt64(idle))
         metrics.set(.upstreamEjections, ejections)
+        publishBufferedBytes()
         metrics.set(.connectionsActive, UInt64(clients.count))
         metrics.set(.handshakesInFlight, UInt64(handshakes.count))
         metrics.set(.upstreamConnectionsActive, UInt64(connections.count))
         metrics.set(
             .buffersOutstanding,
             UInt64(turn.environment.heads.outstanding + turn.environment.chunks.outstanding))
+    }
+
+    private func publishBufferedBytes() {
+        var total = 0
+        var largest = 0
+        for slot in 0..<clients.slotsInUse {
+            guard let handle = clients.handle(inSlot: slot) else { continue }
+            let bytes = clients[handle].session.bufferedBytes
+            total += bytes
+            largest = max(largest, bytes)
+        }
+        turn.environment.metrics.set(
+            .bufferedBytes, UInt64(total) + loop.statistics.heldBytes)
+        turn.environment.metrics.set(.bufferedBytesLargest, UInt64(largest))
     }
 
     // MARK: Control

@@ -6,6 +6,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case requests, bytesSent, upstreamBytesReceived
     case upstreamConnects, upstreamConnectFailures, upstreamReuses, upstreamRetries
     case upstreamConnectionsActive, upstreamQueued, upstreamEjections
+    case upstreamIdle, bufferedBytes, bufferedBytesLargest
     case buffersOutstanding, fieldsOwnedDropped, fieldsSuspiciousDropped, accessLogDropped
     case loopTurns, loopSystemCalls, loopBufferExhaustions, loopCompletionOverflows
 
@@ -13,7 +14,8 @@ public enum Metric: Int, CaseIterable, Sendable {
     public var isGauge: Bool {
         switch self {
         case .connectionsActive, .handshakesInFlight, .upstreamConnectionsActive,
-            .upstreamQueued, .buffersOutstanding:
+            .upstreamQueued, .upstreamIdle, .buffersOutstanding, .bufferedBytes,
+            .bufferedBytesLargest:
             true
         default: false
         }
@@ -43,6 +45,9 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .upstreamConnectionsActive: "postern_upstream_connections"
         case .upstreamQueued: "postern_upstream_queued"
         case .upstreamEjections: "postern_upstream_ejections_total"
+        case .upstreamIdle: "postern_upstream_connections_idle"
+        case .bufferedBytes: "postern_buffered_bytes"
+        case .bufferedBytesLargest: "postern_buffered_bytes_largest"
         case .buffersOutstanding: "postern_buffers_outstanding"
         case .fieldsOwnedDropped: "postern_fields_owned_dropped_total"
         case .fieldsSuspiciousDropped: "postern_fields_suspicious_dropped_total"
@@ -78,6 +83,9 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .upstreamConnectionsActive: "Connections to upstreams, idle ones included."
         case .upstreamQueued: "Requests waiting for an upstream connection."
         case .upstreamEjections: "Members left out because they kept failing."
+        case .upstreamIdle: "Connections to upstreams that wait in the pool."
+        case .bufferedBytes: "Bytes that are kept for all connections, the event loop's included."
+        case .bufferedBytesLargest: "Bytes that the fullest session of each worker keeps, added up."
         case .buffersOutstanding: "Buffers in use."
         case .fieldsOwnedDropped: "Request fields dropped: names that only the gateway sets."
         case .fieldsSuspiciousDropped: "Request fields dropped: `_` or `.` in the name."
