@@ -15,7 +15,7 @@ import subprocess
 from .processes import PROXY_CORE, Process
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-POSTERN = pathlib.Path(os.environ.get("POSTERN_BINARY", ROOT / ".build/release/postern"))
+POSTERN = pathlib.Path(os.environ.get("GATEWAY_BINARY", ROOT / ".build/release/postern"))
 LOAD_GENERATOR = pathlib.Path(
     os.environ.get("LOAD_GENERATOR_BINARY", ROOT / ".build/release/LoadGenerator")
 )

@@ -67,13 +67,18 @@ public final class Gateway {
         var addresses: [SocketAddress] = []
         var descriptors = metrics.map { _ in [Int32]() }
         for listener in settings.listeners {
+            // Every worker has a descriptor for every listener, in the order of the settings: by
+            // its place it finds the listener's TLS context and virtual hosts.
             var address = listener.address
             for worker in descriptors.indices {
+                if case .unix = address, let first = descriptors[0].last, worker > 0 {
+                    descriptors[worker].append(try Self.duplicate(first, of: listener))
+                    continue
+                }
                 let descriptor = try Self.open(
                     listener, at: address, sharing: descriptors.count > 1)
                 if let bound = try? Sockets.localAddress(descriptor) { address = bound }
                 descriptors[worker].append(descriptor)
-                if case .unix = address { break }
             }
             addresses.append(address)
         }
@@ -99,6 +104,18 @@ public final class Gateway {
         } catch {
             throw GatewayError("listeners.\(listener.name).address: \(address.text): \(error)")
         }
+    }
+
+    /// A path can be bound once only, so workers share the socket.
+    private static func duplicate(
+        _ descriptor: Int32, of listener: ListenerSettings
+    ) throws(GatewayError) -> Int32 {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else {
+            let reason = unsafe String(cString: strerror(errno))
+            throw GatewayError("listeners.\(listener.name).address: \(reason)")
+        }
+        return copy
     }
 
     private static func makeContext(

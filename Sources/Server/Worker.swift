@@ -61,6 +61,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
 
     /// Runs until told to stop. `descriptors` are this worker's listening sockets.
     mutating func run(listeners descriptors: [Int32]) {
+        precondition(descriptors.count == contexts.count, "a descriptor for each listener")
         for (index, descriptor) in descriptors.enumerated() {
             listeners.append(loop.listen(descriptor, owner: Owner(listener: index).rawValue))
         }

@@ -19,7 +19,7 @@ import Testing
         "S22 paths that all parties read alike pass",
         arguments: [
             "", "/", "/a", "/a/b.c/", "/...", "/.well-known/x", "/a..b", "/a%20b", "/%E2%82%AC",
-            "/..a", "/a.", "/%252F", "/~u/@x:y!$&'()*+,=", "/.%61",
+            "/..a", "/a.", "/%252F", "/~u/@x:y!$&'()*+,=",
         ])
     func allowed(_ path: String) {
         #expect(isAllowed(path))
@@ -30,6 +30,7 @@ import Testing
         arguments: [
             "/.", "/..", "/a/./b", "/a/../b", "/a/..", "/%2e", "/%2E%2e/a", "/.%2e", "/a/%2e%2E/",
             "/a%2Fb", "/a%2fb", "/a%5Cb", "/a%5cb", "/a%00", "/a\\b", "/a#b", "/%", "/%2", "/%zz",
+            "/%61dmin", "/admi%6E", "/%7Euser", "/a%2Db", "/x%5fy", "/.%61", "/v%31",
             "/a%2", "a", "//", "/a//b", "//a", "/a;b", "/;", "/..;/a",
         ])
     func refused(_ path: String) {

@@ -17,7 +17,7 @@ final class GatewayUnderTest {
     private let backend: Process
 
     static let binary: String = {
-        if let path = ProcessInfo.processInfo.environment["POSTERN_BINARY"] { return path }
+        if let path = ProcessInfo.processInfo.environment["GATEWAY_BINARY"] { return path }
         let root = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         return root.appendingPathComponent(".build/debug/postern").path
@@ -31,7 +31,15 @@ final class GatewayUnderTest {
         return path
     }()
 
-    init(_ loop: LoopKind, _ overrides: [String] = []) throws {
+    /// - Parameters:
+    ///   - workers: threads of the gateway.
+    ///   - listeners: YAML of listeners that come before `edge`; `FOLDER` stands for its folder.
+    ///   - hosts: YAML of further virtual hosts.
+    ///   - edgeHosts: names of the virtual hosts on `edge`; all when empty.
+    init(
+        _ loop: LoopKind, _ overrides: [String] = [], workers: Int = 1, listeners: String = "",
+        hosts: String = "", edgeHosts: String = ""
+    ) throws {
         folder = NSTemporaryDirectory() + "postern-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
@@ -39,17 +47,25 @@ final class GatewayUnderTest {
             "echo", "--listen", "127.0.0.1:0", "--port-file", folder + "/port", "--io", "epoll",
         ])
         backendAddress = try Self.wait(for: folder + "/port")
-        let configuration = Self.configuration(upstream: backendAddress, folder: folder)
+        let configuration = Self.configuration(upstream: backendAddress)
+            .replacing("listeners:\n", with: "listeners:\n" + listeners)
+            .replacing("virtualHosts:\n", with: "virtualHosts:\n" + hosts)
+            .replacing("FOLDER", with: folder)
+            .replacing(
+                "address: 127.0.0.1:0",
+                with: "address: 127.0.0.1:0"
+                    + (edgeHosts.isEmpty ? "" : "\n    virtualHosts: \(edgeHosts)"))
         try configuration.write(
             toFile: folder + "/postern.yaml", atomically: true, encoding: .utf8)
         var arguments = [
-            "run", "--config", folder + "/postern.yaml", "--io", loop.rawValue, "--workers", "1",
-            "--ready-file", folder + "/ready",
+            "run", "--config", folder + "/postern.yaml", "--io", loop.rawValue,
+            "--workers", "\(workers)", "--ready-file", folder + "/ready",
         ]
         for override in overrides { arguments += ["--set", override] }
         gateway = try Self.start(arguments)
         let ready = try Self.wait(for: folder + "/ready")
-        address = String(ready.split(separator: " ")[1])
+        let lines = ready.split(separator: "\n").map { $0.split(separator: " ") }
+        address = lines.first { $0[0] == "edge" }.map { String($0[1]) } ?? ""
         adminAddress = overrides.first { $0.hasPrefix("admin.address=unix:") }
             .map { String($0.dropFirst("admin.address=unix:".count)) }
     }
@@ -109,7 +125,7 @@ final class GatewayUnderTest {
 
     private struct Missing: Error { let path: String }
 
-    private static func configuration(upstream: String, folder: String) -> String {
+    private static func configuration(upstream: String) -> String {
         """
         listeners:
           edge:

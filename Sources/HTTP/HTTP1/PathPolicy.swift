@@ -17,7 +17,8 @@ public struct PathPolicy: Equatable, Sendable {
     /// Checks the path and the query of a request target.
     ///
     /// - Throws: 400 for dot segments (also percent-encoded, also before `;`), encoded `/`, `\`
-    ///   and NUL, backslash, `#`, bad percent escapes, and what the options do not allow.
+    ///   and NUL, escapes of unreserved characters, backslash, `#`, bad percent escapes, and what
+    ///   the options do not allow.
     public func check(_ bytes: ByteView, _ head: RequestHead) throws(RequestError) {
         guard head.form != .asterisk else { return }
         try check(path: bytes[head.path])
@@ -45,6 +46,11 @@ public struct PathPolicy: Equatable, Sendable {
                 index &+= 2
                 guard byte != 0x2f, byte != 0x5c, byte != 0 else {
                     throw .badRequest("encoded slash, backslash or NUL in the path")
+                }
+                // Equivalent to the plain character (RFC 3986 §6.2.2.2), so a back end may take
+                // `/%61dmin` for the `/admin` that the router does not see.
+                guard !byte.isUnreserved else {
+                    throw .badRequest("needless escape in the path")
                 }
             }
             if byte == 0x2f {
@@ -102,6 +108,16 @@ public struct PathPolicy: Equatable, Sendable {
             guard !(onlyDots && (length == 1 || length == 2)) else {
                 throw .badRequest("dot segment")
             }
+        }
+    }
+}
+
+extension UInt8 {
+    /// Whether it is an unreserved character, which never needs an escape (RFC 3986 §2.3).
+    fileprivate var isUnreserved: Bool {
+        switch self {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
+        default: false
         }
     }
 }
