@@ -315,7 +315,7 @@ extension Session {
         releaseUpstream(
             reusable: exchange.reusesUpstream && !hasUpstreamEnded, healthy: true, &turn)
         finishLog(&turn)
-        guard !exchange.closesDownstream, !hasReceivedEnd else {
+        guard !exchange.closesDownstream, !hasReceivedEnd, !turn.isDraining else {
             startDraining(sendsCloseNotify: true, &turn)
             return
         }

@@ -90,7 +90,9 @@ extension Session {
     /// Passes on the end of either direction when its last byte has left; closes after both.
     mutating func finishTunnelIfEnded(_ turn: inout Turn) {
         guard state == .tunnelling else { return }
-        if hasReceivedEnd, upstreamQueue.isEmpty, !hasShutUpstream, exchange.hasUpstream {
+        if hasReceivedEnd, upstreamQueue.isEmpty, !exchange.isHeadInFlight, !hasShutUpstream,
+            exchange.hasUpstream
+        {
             hasShutUpstream = true
             turn.actions.append(.shutdownUpstreamWrite)
         }

@@ -42,8 +42,9 @@ public struct Session: ~Copyable {
     public internal(set) var state = State.handshaking
     /// When the session wants to hear of the time; `distantFuture` for never.
     public internal(set) var deadline: Instant
-    /// When the worker's timer for this session fires: never later than `deadline`.
-    var armedAt = Instant.distantFuture
+    /// When the worker's timer for this session is to fire: what an `.armTimer` asks for. Never
+    /// later than `deadline`, which may have moved on before the action is performed.
+    public internal(set) var armedAt = Instant.distantFuture
 
     var engine: TLSEngine
     var downstream = OutboundQueue()
@@ -129,6 +130,9 @@ public struct Session: ~Copyable {
             close(closeReason, reset: false, &turn)
         case .draining where code == 0:
             break
+        case .readingHead where code == 0 && isWaitingForRoom:
+            // What it sent before its end is read when the client's queue has room again.
+            break
         case .readingHead where code == 0 && !downstream.isEmpty:
             // The end of the last response is still on its way.
             closeReason = pending == nil ? .clientClosed : .clientAborted
@@ -213,6 +217,10 @@ public struct Session: ~Copyable {
             isWaitingForRoom = false
             if state == .handshaking { pumpNothing(&turn) }
             resumeReading(&turn)
+            if hasReceivedEnd, state == .readingHead, !isWaitingForRoom {
+                closeReason = pending == nil ? .clientClosed : .clientAborted
+                startDraining(sendsCloseNotify: true, &turn)
+            }
         }
         if isUpstreamHeld, state == .relaying || state == .tunnelling {
             isUpstreamHeld = false

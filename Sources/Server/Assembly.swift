@@ -173,7 +173,9 @@ struct Assembly {
     func worker() -> WorkerOptions {
         WorkerOptions(
             clientLimit: settings.limits.connections,
-            handshakeLimit: settings.limits.handshakesInFlight)
+            // Beyond the connections there would be no room to evict for (S26).
+            handshakeLimit: max(
+                min(settings.limits.handshakesInFlight, settings.limits.connections / 2), 1))
     }
 
     func loop() -> LoopOptions {

@@ -246,7 +246,9 @@ private struct ResolverSchedule {
     }
 
     mutating func due(at now: Instant) -> [(Int, [SocketAddress])] {
-        for index in upstreams.indices where now >= next[index] {
+        // Whoever has waited longest comes first, or slow names would starve the others.
+        let order = upstreams.indices.sorted { next[$0] < next[$1] }
+        for index in order where now >= next[index] {
             guard !results.isBusy.load(ordering: .acquiring) else { break }
             next[index] = now + upstreams[index].resolveInterval
             results.isBusy.store(true, ordering: .releasing)
@@ -258,6 +260,7 @@ private struct ResolverSchedule {
                 if !addresses.isEmpty { results.ready.withLock { $0.append((index, addresses)) } }
                 results.isBusy.store(false, ordering: .releasing)
             }
+            started?.detach()
             if started == nil { results.isBusy.store(false, ordering: .releasing) }
         }
         return results.ready.withLock { ready in

@@ -27,6 +27,9 @@ struct Thread: @unchecked Sendable {
         self.identifier = identifier
     }
 
+    /// Lets the system free what it holds when it ends: nobody will join it.
+    func detach() { _ = pthread_detach(identifier) }
+
     /// Waits until it has ended.
     func join() { _ = pthread_join(identifier, nil) }
 }

@@ -136,7 +136,7 @@ extension Worker where Loop: ~Copyable {
 
     private mutating func armTimer(_ handle: SlabHandle) {
         guard !clients[handle].isClosing else { return }
-        let deadline = clients[handle].session.deadline
+        let deadline = clients[handle].session.armedAt
         if let timer = clients[handle].timer { _ = timers.cancel(timer) }
         clients[handle].timer = timers.schedule(
             owner: Owner(.client, handle).rawValue, at: deadline)

@@ -38,6 +38,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var isStopping = false
     var acceptPausedUntil: Instant?
     var nextTick = Instant(nanoseconds: 0)
+    var nextGauges = Instant(nanoseconds: 0)
 
     init(
         loop: consuming Loop, options: WorkerOptions, contexts: [ServerTLSContext],
@@ -113,7 +114,10 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             acceptPausedUntil = nil
             for listener in listeners { loop.resumeAccepting(listener) }
         }
-        publishGauges()
+        if now >= nextGauges {
+            nextGauges = now + .seconds(1)
+            publishGauges()
+        }
         if turn.isDraining, clients.count == 0 || now >= stopAt { isStopping = true }
         let period: Nanoseconds =
             isWaiting || turn.isDraining || acceptPausedUntil != nil
@@ -170,6 +174,8 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             switch message {
             case .drain(let deadline): beginDraining(deadline)
             case .stop: isStopping = true
+            case .members where isStopping:
+                break
             case .members(let upstream, let addresses):
                 pools[poolHandle(upstream)].update(members: addresses)
                 expire(pool: upstream)

@@ -50,31 +50,47 @@ final class WorkerStart: Sendable {
             let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
             _ = try? WorkerThread.pin(toProcessor: index % max(processors, 1))
         }
+        var backend = backend
+        let parts: Parts
         do throws(GatewayError) {
-            let mailbox = Mailbox<ControlMessage>(capacity: 1_024, wake: backend.wakeHandle())
-            var contexts: [ServerTLSContext] = []
-            for listener in assembly.settings.listeners {
-                do throws(TLSConfigurationError) {
-                    contexts.append(try ServerTLSContext(assembly.tlsOptions(listener)))
-                } catch {
-                    throw GatewayError("listener '\(listener.name)': \(error)")
-                }
-            }
-            let hosts = try assembly.hosts()
-            let environment = try assembly.environment(
-                hosts: hosts.hosts, metrics: metrics, accessLog: accessLog)
-            let upstreams = zip(assembly.settings.upstreams, members).map {
-                assembly.upstream($0, members: $1)
-            }
-            var worker = Worker(
-                loop: backend, options: assembly.worker(), contexts: contexts,
-                hostBases: hosts.bases, environment: environment, upstreams: upstreams,
-                mailbox: mailbox)
-            report(.success(mailbox))
-            worker.run(listeners: listeners)
+            parts = try makeParts()
         } catch {
+            backend.shutdown()
             report(.failure(error))
+            return
         }
+        let mailbox = Mailbox<ControlMessage>(capacity: 1_024, wake: backend.wakeHandle())
+        var worker = Worker(
+            loop: backend, options: assembly.worker(), contexts: parts.contexts,
+            hostBases: parts.hostBases, environment: parts.environment,
+            upstreams: zip(assembly.settings.upstreams, members).map {
+                assembly.upstream($0, members: $1)
+            }, mailbox: mailbox)
+        report(.success(mailbox))
+        worker.run(listeners: listeners)
+    }
+
+    /// What may fail to be made.
+    private struct Parts {
+        let contexts: [ServerTLSContext]
+        let hostBases: [Int]
+        let environment: SessionEnvironment
+    }
+
+    private func makeParts() throws(GatewayError) -> Parts {
+        var contexts: [ServerTLSContext] = []
+        for listener in assembly.settings.listeners {
+            do throws(TLSConfigurationError) {
+                contexts.append(try ServerTLSContext(assembly.tlsOptions(listener)))
+            } catch {
+                throw GatewayError("listener '\(listener.name)': \(error)")
+            }
+        }
+        let hosts = try assembly.hosts()
+        return Parts(
+            contexts: contexts, hostBases: hosts.bases,
+            environment: try assembly.environment(
+                hosts: hosts.hosts, metrics: metrics, accessLog: accessLog))
     }
 
     private func report(_ result: Result<Mailbox<ControlMessage>, GatewayError>) {

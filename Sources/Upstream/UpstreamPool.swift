@@ -153,7 +153,9 @@ public struct UpstreamPool: ~Copyable {
         if connections[slot].phase == .connecting { return connectFailed(id, now: now) }
         precondition(connections[slot].phase == .busy)
         if healthy {
-            if reusable { members[connections[slot].member].succeeded() }
+            // The member may be gone: names were resolved anew while the exchange went on.
+            let member = connections[slot].member
+            if reusable, member < members.count { members[member].succeeded() }
         } else {
             recordFailure(of: slot, now)
         }

@@ -7,7 +7,7 @@ struct FaultSimulation {
     private static let lanes = 4
 
     private static var seeds: Int {
-        ProcessInfo.processInfo.environment["SIMULATION_SEEDS"].flatMap { Int($0) } ?? 10_000
+        ProcessInfo.processInfo.environment["SIMULATION_SEEDS"].flatMap { Int($0) } ?? 3_000
     }
 
     @Test(

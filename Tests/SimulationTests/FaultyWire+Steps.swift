@@ -198,7 +198,12 @@ extension FaultyWire {
         if !flight.isIntact { violation = "bytes changed during a send to the upstream" }
         let fails = upstream?.failsSend == true && random.oneIn(2)
         upstream?.flight = nil
-        if !fails { upstream?.receive(flight.bytes, plan, &random) }
+        if fails {
+            // A connection that takes no bytes any more reports its end to who receives, too.
+            if upstream?.end == nil { upstream?.end = -104 }
+        } else {
+            upstream?.receive(flight.bytes, plan, &random)
+        }
         session.upstreamSent(code: fails ? -32 : Int32(flight.bytes.count), &turn)
     }
 

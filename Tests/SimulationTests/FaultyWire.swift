@@ -128,7 +128,7 @@ struct FaultyWire: ~Copyable {
             case .shutdownDownstreamWrite: isWriteShut = true
             case .shutdownUpstreamWrite: violation = "no tunnel, yet the upstream was shut"
             case .closeDownstream(let reset): close(reset: reset)
-            case .armTimer: if !isClosing { timerAt = session.deadline }
+            case .armTimer: if !isClosing { timerAt = session.armedAt }
             }
         }
     }
@@ -207,7 +207,8 @@ struct FaultyWire: ~Copyable {
 
     /// Whether a request that cannot be repeated may have met a connection that was reset.
     private var mayFail: Bool {
-        plan.has(.resetIdle) && plan.requests.contains { $0.upload != nil }
+        (plan.has(.resetIdle) || plan.has(.earlyAnswer))
+            && plan.requests.contains { $0.upload != nil }
     }
 
     /// Requests before the gateway closes of its own will, all of them if it does not.

@@ -57,6 +57,15 @@ private func options(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> Up
         #expect(pool.nextExpired(now: at(1)) == nil)
     }
 
+    @Test("a member that vanishes during an exchange on it is no more than gone")
+    func vanishedMember() throws {
+        var pool = UpstreamPool(options())
+        let id = try open(&pool, 1, at(0))
+        pool.update(members: [second])
+        #expect(pool.release(id, reusable: true, healthy: true, now: at(1)) == .close)
+        #expect(pool.busy == 0)
+    }
+
     @Test("a connect given up by the client is not held against the server")
     func givenUp() {
         var pool = UpstreamPool(options { $0.ejection.consecutiveFailures = 1 })

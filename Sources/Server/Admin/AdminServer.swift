@@ -39,7 +39,11 @@ final class AdminServer: Sendable {
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard unsafe poll(&poller, 1, 200) > 0 else { continue }
             let connection = accept(descriptor, nil, nil)
-            guard connection >= 0 else { continue }
+            guard connection >= 0 else {
+                // Without a descriptor the next accept would fail at once, too.
+                usleep(100_000)
+                continue
+            }
             answer(connection)
             close(connection)
         }
@@ -53,7 +57,10 @@ final class AdminServer: Sendable {
         unsafe setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
         var head: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4_096)
-        while head.count < 16_384, !String(decoding: head, as: UTF8.self).contains("\r\n\r\n") {
+        let deadline = Clock.monotonic() + .seconds(2)
+        while head.count < 16_384, Clock.monotonic() < deadline,
+            !String(decoding: head, as: UTF8.self).contains("\r\n\r\n")
+        {
             let count = unsafe recv(connection, &chunk, chunk.count, 0)
             guard count > 0 else { return }
             head += chunk[..<count]
