@@ -110,7 +110,8 @@ let package = Package(
                 "Telemetry", "Core", "TestSupport",
             ]),
         tests(
-            "ServerTests", ["Server", "EventLoop", "GatewayConfiguration", "Core", "TestSupport"]),
+            "ServerTests",
+            ["Server", "EventLoop", "Telemetry", "GatewayConfiguration", "Core", "TestSupport"]),
         tests(
             "SimulationTests",
             [

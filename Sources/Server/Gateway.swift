@@ -64,6 +64,7 @@ public final class Gateway {
         for (upstream, addresses) in zip(settings.upstreams, members) where addresses.isEmpty {
             logger.warning("upstream '\(upstream.name)' has no member with a known address")
         }
+        try logWriter?.start()
         var addresses: [SocketAddress] = []
         var descriptors = metrics.map { _ in [Int32]() }
         for listener in settings.listeners {
@@ -211,11 +212,12 @@ public final class Gateway {
             for (upstream, addresses) in resolver.due(at: Clock.monotonic()) {
                 post(.members(upstream: upstream, addresses))
             }
-            logWriter?.drain()
         }
         for thread in threads { thread.join() }
         admin?.stop()
-        logWriter?.drain()
+        if let logWriter, !logWriter.stop(within: .seconds(1)) {
+            logger.warning("the access log takes no more lines: the last ones are lost")
+        }
         logger.notice("stopped")
     }
 

@@ -29,7 +29,7 @@ public final class AccessLogQueue: @unchecked Sendable {
 
     deinit { unsafe storage.deallocate() }
 
-    /// Lines that did not fit.
+    /// Lines that did not fit, or that could not be written.
     public var dropped: UInt64 { droppedLines.load(ordering: .relaxed) }
 
     /// Appends a whole line; false when it was dropped.
@@ -46,6 +46,13 @@ public final class AccessLogQueue: @unchecked Sendable {
         unsafe memcpy(storage, base + first, line.count - first)
         tail.store(end + line.count, ordering: .releasing)
         return true
+    }
+
+    /// Counts the lines that end in `bytes`, which were drained but cannot be written.
+    public func countLost(in bytes: ByteView) {
+        var lines: UInt64 = 0
+        for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "\n") { lines += 1 }
+        droppedLines.wrappingAdd(lines, ordering: .relaxed)
     }
 
     /// Hands everything queued to `body`, in at most two pieces. They are valid only inside it.

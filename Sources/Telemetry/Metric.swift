@@ -89,7 +89,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .buffersOutstanding: "Buffers in use."
         case .fieldsOwnedDropped: "Request fields dropped: names that only the gateway sets."
         case .fieldsSuspiciousDropped: "Request fields dropped: `_` or `.` in the name."
-        case .accessLogDropped: "Access-log lines dropped: the queue was full."
+        case .accessLogDropped: "Access-log lines lost: no room in the queue, or not written."
         case .loopTurns: "Turns of the event loop."
         case .loopSystemCalls: "System calls of the event loop."
         case .loopBufferExhaustions: "Times that no receive buffer was left."
