@@ -12,15 +12,34 @@ struct VersionCommand: ParsableCommand {
     func run() {
         Terminal.print("postern \(Self.product)")
         Terminal.print("OpenSSL: \(TLSLibrary.version)")
+        Terminal.print("liburing: \(Self.liburing() ?? "unknown")")
         Terminal.print("kernel: \(Self.kernel())")
         do {
             switch try BackendProbe.probe(.auto) {
-            case .uring: Terminal.print("event loop: io_uring works")
-            case .epoll(let reason): Terminal.print("event loop: epoll (\(reason))")
+            case .uring: Terminal.print("io_uring: works here; the event loop uses it")
+            case .epoll(let reason):
+                Terminal.print("io_uring: \(reason); the event loop uses epoll")
             }
         } catch {
-            Terminal.print("event loop: \(error)")
+            Terminal.print("io_uring: \(error)")
         }
+    }
+
+    /// The version in the name of the library's file, such as `liburing.so.2.3`: before 2.4 nothing
+    /// in the library or its headers says it. Nil where it is linked statically.
+    private static func liburing() -> String? {
+        guard let maps = unsafe fopen("/proc/self/maps", "r") else { return nil }
+        defer { unsafe fclose(maps) }
+        // A line is 73 columns and a path.
+        var line = [CChar](repeating: 0, count: 73 + Int(PATH_MAX) + 2)
+        while unsafe fgets(&line, Int32(line.count), maps) != nil {
+            let text = line.prefix { $0 != 0 && $0 != 10 }
+            let path = String(decoding: text.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let file = path.split(separator: "/").last ?? ""
+            let name = "liburing.so."
+            if file.hasPrefix(name) { return String(file.dropFirst(name.count)) }
+        }
+        return nil
     }
 
     private static func kernel() -> String {
