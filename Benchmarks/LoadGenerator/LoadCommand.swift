@@ -58,6 +58,12 @@ struct LoadCommand: ParsableCommand {
     @Option(help: "auto, io_uring or epoll.")
     var io = "epoll"
 
+    func validate() throws {
+        guard rate == 0 || !newConnectionPerRequest else {
+            throw ValidationError("--rate and --new-connection-per-request exclude each other")
+        }
+    }
+
     func run() throws {
         guard let address = Self.address(target) else {
             throw ValidationError("--target: '\(target)' is no IPv4 address with a port")

@@ -19,14 +19,18 @@ struct LoadConnection: ~Copyable {
     var inFlight: Buffer?
     var isOpen = false
     var isClosing = false
+    /// Whether both ends are known to be done with the handshake; until then what is sent and
+    /// answered is not measured.
+    var isWarm: Bool
     /// When the current request was due; nil while there is none.
     var dueAt: Instant?
     /// Bytes of the current request not yet encrypted.
     var unsent = 0
     private var response = LoadResponse()
 
-    init(socket: SocketHandle, engine: consuming TLSEngine) {
+    init(socket: SocketHandle, engine: consuming TLSEngine, isWarm: Bool) {
         self.socket = socket
+        self.isWarm = isWarm
         self.engine = engine
     }
 

@@ -3,7 +3,17 @@ import EventLoop
 import TLS
 
 /// Drives the connections of a plan on one event loop.
+///
+/// Connections that are kept open first, and each has one request answered, before the clock of the
+/// measurement starts: a client is done with a TLS 1.3 handshake before the server is.
 struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
+    private enum Phase {
+        case opening
+        case measuring
+        /// The duration is over: nothing starts but what was due before.
+        case draining
+    }
+
     private var loop: Loop
     private let plan: LoadPlan
     private let context: ClientTLSContext
@@ -12,10 +22,14 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private var connections: Slab<LoadConnection>
     /// Connections that wait for a request (open loop).
     private var idle: FixedQueue<SlabHandle>
+    private var phase = Phase.opening
     private var nextDue = Instant(nanoseconds: 0)
     private var endsAt = Instant(nanoseconds: 0)
+    /// Connections that are not warm yet, and those still to be opened.
     private var opening = 0
     private var toOpen = 0
+    /// Requests that were due and have no answer yet.
+    private var unanswered = 0
     var figures = LoadFigures()
 
     init(loop: consuming Loop, plan: LoadPlan, context: ClientTLSContext) {
@@ -26,50 +40,142 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         guard let plain = pool.take() else { preconditionFailure("a new pool has a chunk") }
         self.plain = plain
         connections = Slab(capacity: 2 * plan.connections + 1_024)
-        idle = FixedQueue(capacity: plan.connections + 1)
+        // Room for the handles of connections that failed while they waited.
+        idle = FixedQueue(capacity: 2 * plan.connections + 1_024)
     }
 
     mutating func run() {
         loop.wait(until: loop.now.monotonic)
-        let start = loop.now.monotonic
-        endsAt = start + plan.duration
-        nextDue = start
+        let began = loop.now.monotonic
         toOpen = plan.connections
-        openMore()
-        while loop.now.monotonic < endsAt || (plan.holdsIdle && opening + toOpen > 0) {
-            guard loop.now.monotonic < endsAt + .seconds(60) else { break }
-            sendDue()
-            loop.wait(until: plan.interval == nil || idle.isEmpty ? endsAt : min(endsAt, nextDue))
-            while let completion = loop.nextCompletion() { handle(completion) }
-            openMore()
+        if plan.isNewPerRequest || open() {
+            if plan.holdsIdle { hold(until: began + plan.duration) } else { measure() }
         }
-        figures.seconds = Double(loop.now.monotonic.since(start).count) / 1e9
         figures.held = connections.count
         loop.shutdown()
     }
 
-    // MARK: Requests
+    // MARK: Phases
 
-    /// Open loop: starts the requests whose time has come, latency counted from then.
-    private mutating func sendDue() {
-        guard let interval = plan.interval else { return }
-        while loop.now.monotonic >= nextDue, let handle = idle.popFirst() {
-            guard connections.contains(handle), !connections[handle].isClosing else { continue }
-            send(handle, dueAt: nextDue)
+    /// Opens and warms all connections; false when that does not succeed in time.
+    private mutating func open() -> Bool {
+        let giveUp = loop.now.monotonic + LoadPlan.openingTime
+        while opening + toOpen > 0 {
+            guard loop.now.monotonic < giveUp, figures.errorCount <= UInt64(plan.connections) else {
+                figures.fail("not ready")
+                return false
+            }
+            openMore()
+            turn(until: giveUp)
+        }
+        return true
+    }
+
+    private mutating func hold(until end: Instant) {
+        let start = loop.now.monotonic
+        while loop.now.monotonic < end { turn(until: end) }
+        figures.seconds = seconds(since: start)
+    }
+
+    private mutating func measure() {
+        phase = .measuring
+        figures.bytesIn = 0
+        figures.bytesOut = 0
+        let start = loop.now.monotonic
+        endsAt = start + plan.duration
+        nextDue = start
+        if plan.interval == nil {
+            while let handle = idle.popFirst() { self.start(handle, dueAt: start) }
+        }
+        while loop.now.monotonic < endsAt {
+            sendDue()
+            openMore()
+            turn(until: idle.isEmpty ? endsAt : min(endsAt, nextDue))
+        }
+        drain()
+        figures.seconds = seconds(since: start)
+    }
+
+    /// Waits for the answers to what was due before the end, and counts those that do not come.
+    private mutating func drain() {
+        phase = .draining
+        let giveUp = endsAt + LoadPlan.drainingTime
+        while unanswered > 0 || isBehind, loop.now.monotonic < giveUp {
+            sendDue()
+            turn(until: giveUp)
+        }
+        for slot in 0..<connections.slotsInUse {
+            guard let handle = connections.handle(inSlot: slot),
+                let due = connections[handle].dueAt
+            else { continue }
+            figures.recordUnanswered(loop.now.monotonic.since(due))
+        }
+        while isBehind, let interval = plan.interval {
+            figures.recordUnanswered(loop.now.monotonic.since(nextDue))
             nextDue = nextDue + interval
         }
     }
 
-    private mutating func send(_ handle: SlabHandle, dueAt: Instant) {
-        connections[handle].dueAt = dueAt
-        connections[handle].unsent = plan.request.count
-        figures.bytesOut += UInt64(plan.request.count)
+    private mutating func turn(until deadline: Instant) {
+        loop.wait(until: deadline)
+        while let completion = loop.nextCompletion() { handle(completion) }
+    }
+
+    private func seconds(since start: Instant) -> Double {
+        Double(loop.now.monotonic.since(start).count) / 1e9
+    }
+
+    // MARK: Requests
+
+    /// Whether a request of the open loop was due and could not be sent, all connections being busy.
+    private var isBehind: Bool {
+        plan.interval != nil && nextDue < endsAt && nextDue <= loop.now.monotonic
+    }
+
+    /// Open loop: starts the requests whose time has come, latency counted from then.
+    private mutating func sendDue() {
+        guard let interval = plan.interval else { return }
+        while isBehind, let handle = idle.popFirst() {
+            guard start(handle, dueAt: nextDue) else { continue }
+            nextDue = nextDue + interval
+        }
+    }
+
+    /// Starts a measured request; false when the connection is gone.
+    @discardableResult
+    private mutating func start(_ handle: SlabHandle, dueAt: Instant) -> Bool {
+        guard connections.contains(handle), !connections[handle].isClosing else { return false }
+        setDue(handle, dueAt)
+        send(handle)
+        return true
+    }
+
+    private mutating func setDue(_ handle: SlabHandle, _ due: Instant) {
+        connections[handle].dueAt = due
+        unanswered += 1
+    }
+
+    private mutating func takeDue(_ handle: SlabHandle) -> Instant? {
+        guard let due = connections[handle].dueAt else { return nil }
+        connections[handle].dueAt = nil
+        unanswered -= 1
+        return due
+    }
+
+    private func request(_ handle: SlabHandle) -> Buffer {
+        connections[handle].isWarm ? plan.request : plan.warmUp
+    }
+
+    private mutating func send(_ handle: SlabHandle) {
+        let count = request(handle).count
+        connections[handle].unsent = count
+        figures.bytesOut += UInt64(count)
         flush(handle)
     }
 
     private mutating func flush(_ handle: SlabHandle) {
         guard !connections[handle].isClosing, connections[handle].inFlight == nil else { return }
-        guard connections[handle].write(plan.request.filled, pool) else {
+        guard connections[handle].write(request(handle).filled, pool) else {
             fail(handle, "write")
             return
         }
@@ -83,44 +189,48 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         loop.send(connections[handle].socket, output.filled)
     }
 
-    private mutating func ready(_ handle: SlabHandle) {
-        if plan.interval != nil {
-            if !idle.isFull { idle.append(handle) }
-        } else {
-            send(handle, dueAt: loop.now.monotonic)
-        }
+    /// The handshake is done, as far as the client can tell.
+    private mutating func opened(_ handle: SlabHandle) {
+        figures.handshakes += 1
+        flush(handle)
+        guard !connections[handle].isClosing else { return }
+        if plan.holdsIdle { setDue(handle, loop.now.monotonic) }
+        send(handle)
     }
 
     private mutating func answered(_ handle: SlabHandle) {
-        if let due = connections[handle].dueAt {
+        if let due = takeDue(handle) {
             figures.record(loop.now.monotonic.since(due))
-            connections[handle].dueAt = nil
+        } else {
+            figures.warmUps += 1
+        }
+        if !connections[handle].isWarm {
+            connections[handle].isWarm = true
+            opening -= 1
         }
         if plan.isNewPerRequest {
             close(handle)
             toOpen += 1
-        } else if plan.holdsIdle {
-            opening -= 1
-        } else {
-            ready(handle)
+        } else if phase == .measuring, plan.interval == nil {
+            start(handle, dueAt: loop.now.monotonic)
+        } else if !plan.holdsIdle, !idle.isFull {
+            idle.append(handle)
         }
     }
 
     // MARK: Connections
 
     private mutating func openMore() {
-        // A gentle start: a whole backlog at once would measure the kernel's queue.
-        let atOnce = plan.holdsIdle ? 64 : plan.connections
-        while toOpen > 0, !plan.holdsIdle || opening < atOnce,
-            let handle = connections.nextHandle
-        {
+        while toOpen > 0, opening < LoadPlan.openingLimit, let handle = connections.nextHandle {
             toOpen -= 1
             switch loop.connect(to: plan.address, owner: Self.owner(handle)) {
             case .success(let socket):
                 let engine = TLSEngine(client: context, serverName: plan.serverName)
-                _ = connections.insert(LoadConnection(socket: socket, engine: engine))
-                if plan.holdsIdle { opening += 1 }
-                if plan.isNewPerRequest { connections[handle].dueAt = loop.now.monotonic }
+                let isWarm = plan.isNewPerRequest
+                _ = connections.insert(
+                    LoadConnection(socket: socket, engine: engine, isWarm: isWarm))
+                // Where the handshake is measured, a request is due before it.
+                if isWarm { setDue(handle, loop.now.monotonic) } else { opening += 1 }
             case .failure:
                 figures.fail("connect")
                 return
@@ -170,11 +280,7 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private mutating func received(_ handle: SlabHandle, _ bytes: ByteView) {
         switch connections[handle].receive(bytes, plain: &plain, pool) {
         case .none: flush(handle)
-        case .ready:
-            figures.handshakes += 1
-            let due = connections[handle].dueAt
-            flush(handle)
-            if let due { send(handle, dueAt: due) } else { ready(handle) }
+        case .ready: opened(handle)
         case .answered:
             answered(handle)
             if connections.contains(handle) { flush(handle) }
@@ -185,9 +291,8 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private mutating func fail(_ handle: SlabHandle, _ reason: String) {
         guard !connections[handle].isClosing else { return }
         figures.fail(reason)
-        if plan.holdsIdle, connections[handle].dueAt != nil || !connections[handle].isOpen {
-            opening -= 1
-        }
+        _ = takeDue(handle)
+        if !connections[handle].isWarm { opening -= 1 }
         close(handle)
         if !plan.holdsIdle { toOpen += 1 }
     }

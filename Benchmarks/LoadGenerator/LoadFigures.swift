@@ -4,6 +4,8 @@ import Histogram
 /// What a run came to.
 struct LoadFigures {
     var requests: UInt64 = 0
+    /// Requests answered before the measurement began, one for each connection that is kept.
+    var warmUps: UInt64 = 0
     var handshakes: UInt64 = 0
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
@@ -20,19 +22,28 @@ struct LoadFigures {
         _ = latencies.record(latency.count / 1_000)
     }
 
+    /// A request that was due and had no answer when the run ended: an error, and its age a latency,
+    /// so that a gateway that stalls cannot hide it.
+    mutating func recordUnanswered(_ age: Nanoseconds) {
+        fail("unanswered")
+        _ = latencies.record(age.count / 1_000)
+    }
+
     mutating func fail(_ reason: String) { errors[reason, default: 0] += 1 }
 
+    var errorCount: UInt64 { errors.values.reduce(0, +) }
+
     private func percentile(_ percent: Double) -> UInt64 {
-        requests == 0 ? 0 : latencies.valueAtPercentile(percent)
+        latencies.totalCount == 0 ? 0 : latencies.valueAtPercentile(percent)
     }
 
     var json: String {
-        let total = errors.values.reduce(0, +)
         let kinds = errors.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
-        return "{\"requests\":\(requests),\"errors\":\(total),\"errorKinds\":{"
+        return "{\"requests\":\(requests),\"errors\":\(errorCount),\"errorKinds\":{"
             + kinds.joined(separator: ",") + "},\"seconds\":\(seconds),\"bytesIn\":\(bytesIn),"
             + "\"bytesOut\":\(bytesOut),\"p50us\":\(percentile(50)),\"p99us\":\(percentile(99)),"
-            + "\"p999us\":\(percentile(99.9)),\"handshakes\":\(handshakes),\"held\":\(held)}"
+            + "\"p999us\":\(percentile(99.9)),\"handshakes\":\(handshakes),\"held\":\(held),"
+            + "\"warmUps\":\(warmUps)}"
     }
 
     var text: String {
