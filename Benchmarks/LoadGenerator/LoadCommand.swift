@@ -52,6 +52,13 @@ struct LoadCommand: ParsableCommand {
     @Flag(help: "One request on each connection, then hold them idle.")
     var holdIdle = false
 
+    @Option(
+        help: """
+            Bytes a second that each connection reads at most; 0 for no limit. Answers that are \
+            unfinished when the duration ends are no errors then.
+            """)
+    var readRate = 0
+
     @Flag(help: "Print the figures as one line of JSON.")
     var json = false
 
@@ -61,6 +68,9 @@ struct LoadCommand: ParsableCommand {
     func validate() throws {
         guard rate == 0 || !newConnectionPerRequest else {
             throw ValidationError("--rate and --new-connection-per-request exclude each other")
+        }
+        guard readRate == 0 || (readRate > 0 && rate == 0 && !newConnectionPerRequest) else {
+            throw ValidationError("--read-rate is for the closed loop on connections that stay")
         }
     }
 
@@ -78,6 +88,8 @@ struct LoadCommand: ParsableCommand {
                     trust: TrustStoreOptions(file: ca), certificate: certificate))
             var options = LoopOptions()
             options.socketLimit = connections + 1_024
+            // Small pieces, so that no connection is ahead of its rate by more than an eighth second.
+            if readRate > 0 { options.epollReadSize = min(max(readRate / 8, 1_024), 32_768) }
             let plan = LoadPlan(self, address: address)
             let figures: LoadFigures
             switch try BackendProbe.probe(IOChoice(rawValue: io) ?? .epoll, options: options) {

@@ -26,6 +26,8 @@ struct LoadConnection: ~Copyable {
     var dueAt: Instant?
     /// Bytes of the current request not yet encrypted.
     var unsent = 0
+    /// When a slow reader reads on; nil while it reads.
+    var readsAgainAt: Instant?
     private var response = LoadResponse()
 
     init(socket: SocketHandle, engine: consuming TLSEngine, isWarm: Bool) {

@@ -90,10 +90,16 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         while loop.now.monotonic < endsAt {
             sendDue()
             openMore()
-            turn(until: idle.isEmpty ? endsAt : min(endsAt, nextDue))
+            turn(until: min(endsAt, nextWake))
+            resumeReaders()
         }
-        drain()
+        if plan.readRate == nil { drain() }
         figures.seconds = seconds(since: start)
+    }
+
+    private var nextWake: Instant {
+        if plan.readRate != nil { return loop.now.monotonic + LoadPlan.readingTick }
+        return idle.isEmpty ? endsAt : nextDue
     }
 
     /// Waits for the answers to what was due before the end, and counts those that do not come.
@@ -194,8 +200,28 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         figures.handshakes += 1
         flush(handle)
         guard !connections[handle].isClosing else { return }
+        // A whole answer would take a slow reader longer than the run.
+        if plan.readRate != nil {
+            warm(handle)
+            ready(handle)
+            return
+        }
         if plan.holdsIdle { setDue(handle, loop.now.monotonic) }
         send(handle)
+    }
+
+    private mutating func warm(_ handle: SlabHandle) {
+        guard !connections[handle].isWarm else { return }
+        connections[handle].isWarm = true
+        opening -= 1
+    }
+
+    private mutating func ready(_ handle: SlabHandle) {
+        if phase == .measuring, plan.interval == nil {
+            start(handle, dueAt: loop.now.monotonic)
+        } else if !plan.holdsIdle, !idle.isFull {
+            idle.append(handle)
+        }
     }
 
     private mutating func answered(_ handle: SlabHandle) {
@@ -204,17 +230,33 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         } else {
             figures.warmUps += 1
         }
-        if !connections[handle].isWarm {
-            connections[handle].isWarm = true
-            opening -= 1
-        }
+        warm(handle)
         if plan.isNewPerRequest {
             close(handle)
             toOpen += 1
-        } else if phase == .measuring, plan.interval == nil {
-            start(handle, dueAt: loop.now.monotonic)
-        } else if !plan.holdsIdle, !idle.isFull {
-            idle.append(handle)
+        } else {
+            ready(handle)
+        }
+    }
+
+    // MARK: Slow readers
+
+    /// Pauses a slow reader for as long as `count` bytes take at its rate.
+    private mutating func slowDown(_ handle: SlabHandle, after count: Int32) {
+        guard let rate = plan.readRate, !connections[handle].isClosing else { return }
+        let pause = Nanoseconds(UInt64(count) * 1_000_000_000 / rate)
+        connections[handle].readsAgainAt = loop.now.monotonic + pause
+        loop.pauseReceiving(connections[handle].socket)
+    }
+
+    private mutating func resumeReaders() {
+        guard plan.readRate != nil else { return }
+        for slot in 0..<connections.slotsInUse {
+            guard let handle = connections.handle(inSlot: slot),
+                let until = connections[handle].readsAgainAt, until <= loop.now.monotonic
+            else { continue }
+            connections[handle].readsAgainAt = nil
+            loop.resumeReceiving(connections[handle].socket)
         }
     }
 
@@ -226,11 +268,14 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
             switch loop.connect(to: plan.address, owner: Self.owner(handle)) {
             case .success(let socket):
                 let engine = TLSEngine(client: context, serverName: plan.serverName)
-                let isWarm = plan.isNewPerRequest
                 _ = connections.insert(
-                    LoadConnection(socket: socket, engine: engine, isWarm: isWarm))
+                    LoadConnection(socket: socket, engine: engine, isWarm: plan.isNewPerRequest))
                 // Where the handshake is measured, a request is due before it.
-                if isWarm { setDue(handle, loop.now.monotonic) } else { opening += 1 }
+                if plan.isNewPerRequest {
+                    setDue(handle, loop.now.monotonic)
+                } else {
+                    opening += 1
+                }
             case .failure:
                 figures.fail("connect")
                 return
@@ -259,6 +304,7 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         case .receive where completion.result > 0:
             figures.bytesIn += UInt64(completion.result)
             received(handle, completion.bytes)
+            if phase == .measuring { slowDown(handle, after: completion.result) }
         case .receive:
             fail(handle, completion.result == 0 ? "closed" : "receive")
         case .send:

@@ -10,10 +10,14 @@ struct LoadPlan {
     let interval: Nanoseconds?
     let isNewPerRequest: Bool
     let holdsIdle: Bool
+    /// Bytes a second that each connection reads at most; nil for no limit.
+    let readRate: UInt64?
     /// Head and body of a request, sent by every connection.
     let request: Buffer
     /// The first request of a connection that is kept, not measured: a GET.
     let warmUp: Buffer
+    /// How often paused readers are looked at.
+    static let readingTick = Nanoseconds.milliseconds(10)
     /// The most connections that open at the same time before the measurement.
     static let openingLimit = 64
     /// How long the connections may take to open.
@@ -29,6 +33,7 @@ struct LoadPlan {
         interval = options.rate > 0 ? Nanoseconds(UInt64(1e9 / options.rate)) : nil
         isNewPerRequest = options.newConnectionPerRequest
         holdsIdle = options.holdIdle
+        readRate = options.readRate > 0 ? UInt64(options.readRate) : nil
         request = Self.request(options, uploadBytes: options.uploadBytes)
         warmUp = Self.request(options, uploadBytes: 0)
     }
