@@ -26,6 +26,10 @@ struct LoadCommand: ParsableCommand {
     @Option(help: "PEM file of the client's key.")
     var key: String?
 
+    @Option(
+        help: "File with lines 'chain.pem key.pem': each new connection uses the next one's files.")
+    var certList: String?
+
     @Option(help: "Connections at once.")
     var connections = 64
 
@@ -80,12 +84,11 @@ struct LoadCommand: ParsableCommand {
         }
         signal(SIGPIPE, SIG_IGN)
         _ = try? Sockets.raiseDescriptorLimit(to: UInt64(connections + 64))
-        var certificate: CertificateFiles?
-        if let cert, let key { certificate = CertificateFiles(chain: cert, key: key) }
         do {
-            let context = try ClientTLSContext(
-                ClientTLSOptions(
-                    trust: TrustStoreOptions(file: ca), certificate: certificate))
+            let contexts = try certificates().map {
+                try ClientTLSContext(
+                    ClientTLSOptions(trust: TrustStoreOptions(file: ca), certificate: $0))
+            }
             var options = LoopOptions()
             options.socketLimit = connections + 1_024
             // Small pieces, so that no connection is ahead of its rate by more than an eighth second.
@@ -94,9 +97,9 @@ struct LoadCommand: ParsableCommand {
             let figures: LoadFigures
             switch try BackendProbe.probe(IOChoice(rawValue: io) ?? .epoll, options: options) {
             case .uring:
-                figures = Self.drive(try UringBackend(options: options), plan, context)
+                figures = Self.drive(try UringBackend(options: options), plan, contexts)
             case .epoll:
-                figures = Self.drive(try EpollBackend(options: options), plan, context)
+                figures = Self.drive(try EpollBackend(options: options), plan, contexts)
             }
             print(json ? figures.json : figures.text)
         } catch {
@@ -105,10 +108,17 @@ struct LoadCommand: ParsableCommand {
         }
     }
 
+    /// What the connections identify themselves with in turn; never empty.
+    private func certificates() throws -> [CertificateFiles?] {
+        if let certList { return try CertificateList(path: certList).files }
+        guard let cert, let key else { return [nil] }
+        return [CertificateFiles(chain: cert, key: key)]
+    }
+
     private static func drive<Loop: Backend & ~Copyable>(
-        _ loop: consuming Loop, _ plan: LoadPlan, _ context: ClientTLSContext
+        _ loop: consuming Loop, _ plan: LoadPlan, _ contexts: [ClientTLSContext]
     ) -> LoadFigures {
-        var driver = LoadDriver(loop: loop, plan: plan, context: context)
+        var driver = LoadDriver(loop: loop, plan: plan, contexts: contexts)
         driver.run()
         return driver.figures
     }

@@ -16,7 +16,9 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
 
     private var loop: Loop
     private let plan: LoadPlan
-    private let context: ClientTLSContext
+    /// One for each client certificate, used in turn.
+    private let contexts: [ClientTLSContext]
+    private var connectionsMade = 0
     private let pool: BufferPool
     private var plain: Buffer
     private var connections: Slab<LoadConnection>
@@ -32,10 +34,10 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private var unanswered = 0
     var figures = LoadFigures()
 
-    init(loop: consuming Loop, plan: LoadPlan, context: ClientTLSContext) {
+    init(loop: consuming Loop, plan: LoadPlan, contexts: [ClientTLSContext]) {
         self.loop = loop
         self.plan = plan
-        self.context = context
+        self.contexts = contexts
         pool = BufferPool(chunkSize: Limits.relayChunk, limit: 4 * plan.connections + 16)
         guard let plain = pool.take() else { preconditionFailure("a new pool has a chunk") }
         self.plain = plain
@@ -267,6 +269,8 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
             toOpen -= 1
             switch loop.connect(to: plan.address, owner: Self.owner(handle)) {
             case .success(let socket):
+                let context = contexts[connectionsMade % contexts.count]
+                connectionsMade += 1
                 let engine = TLSEngine(client: context, serverName: plan.serverName)
                 _ = connections.insert(
                     LoadConnection(socket: socket, engine: engine, isWarm: plan.isNewPerRequest))
