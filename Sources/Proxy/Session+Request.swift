@@ -404,12 +404,17 @@ extension Session {
         setDeadline(turn.now.monotonic + turn.environment.timeouts.upstreamHead, &turn)
     }
 
+    /// Whether bytes that may be the rest of the body have come and were not looked at yet.
+    var hasUnreadBody: Bool { exchange.received > exchange.consumed || pending != nil }
+
     /// After bytes of a body: starts a send, and says whether to read on.
     private mutating func continueBody(_ result: ReadResult, _ turn: inout Turn) -> Bool {
         flushUpstream(&turn)
         switch result {
         case .bytes: return !exchange.isRequestFinished
-        case .needInput: return false
+        case .needInput:
+            if hasReceivedEnd, !exchange.isRequestFinished { abandon(.clientAborted, &turn) }
+            return false
         case .needOutput:
             isWaitingForRoom = true
             return false

@@ -144,7 +144,8 @@ public struct Session: ~Copyable {
         case .choosingUpstream, .relaying, .draining, .tunnelling:
             // A client may end its side and still read the response (half-close); one that is gone
             // fails the next send. Without the rest of a request there is nothing to wait for.
-            let isWaiting = exchange.isRequestFinished && state != .tunnelling
+            let isWaiting =
+                (exchange.isRequestFinished || hasUnreadBody) && state != .tunnelling
             guard code != 0 || !isWaiting else { return }
             abandon(.clientAborted, &turn)
         }

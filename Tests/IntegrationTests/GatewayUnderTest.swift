@@ -31,14 +31,11 @@ final class GatewayUnderTest {
         return path
     }()
 
-    /// - Parameters:
-    ///   - workers: threads of the gateway.
-    ///   - listeners: YAML of listeners that come before `edge`; `FOLDER` stands for its folder.
-    ///   - hosts: YAML of further virtual hosts.
-    ///   - edgeHosts: names of the virtual hosts on `edge`; all when empty.
+    /// `configuration` makes the file's text of the backend's address and the folder for sockets;
+    /// one of its listeners is called `edge`. `output` is the gateway's standard output.
     init(
-        _ loop: LoopKind, _ overrides: [String] = [], workers: Int = 1, listeners: String = "",
-        hosts: String = "", edgeHosts: String = ""
+        _ loop: LoopKind, _ overrides: [String] = [], workers: Int = 1, output: Pipe? = nil,
+        configuration: (_ upstream: String, _ folder: String) -> String = oneVirtualHost
     ) throws {
         folder = NSTemporaryDirectory() + "postern-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
@@ -47,25 +44,17 @@ final class GatewayUnderTest {
             "echo", "--listen", "127.0.0.1:0", "--port-file", folder + "/port", "--io", "epoll",
         ])
         backendAddress = try Self.wait(for: folder + "/port")
-        let configuration = Self.configuration(upstream: backendAddress)
-            .replacing("listeners:\n", with: "listeners:\n" + listeners)
-            .replacing("virtualHosts:\n", with: "virtualHosts:\n" + hosts)
-            .replacing("FOLDER", with: folder)
-            .replacing(
-                "address: 127.0.0.1:0",
-                with: "address: 127.0.0.1:0"
-                    + (edgeHosts.isEmpty ? "" : "\n    virtualHosts: \(edgeHosts)"))
-        try configuration.write(
+        try configuration(backendAddress, folder).write(
             toFile: folder + "/postern.yaml", atomically: true, encoding: .utf8)
         var arguments = [
             "run", "--config", folder + "/postern.yaml", "--io", loop.rawValue,
             "--workers", "\(workers)", "--ready-file", folder + "/ready",
         ]
         for override in overrides { arguments += ["--set", override] }
-        gateway = try Self.start(arguments)
-        let ready = try Self.wait(for: folder + "/ready")
-        let lines = ready.split(separator: "\n").map { $0.split(separator: " ") }
-        address = lines.first { $0[0] == "edge" }.map { String($0[1]) } ?? ""
+        gateway = try Self.start(arguments, output: output)
+        let ready = try Self.wait(for: folder + "/ready").split(separator: "\n")
+        let edge = ready.first { $0.hasPrefix("edge ") } ?? ""
+        address = String(edge.dropFirst("edge ".count))
         adminAddress = overrides.first { $0.hasPrefix("admin.address=unix:") }
             .map { String($0.dropFirst("admin.address=unix:".count)) }
     }
@@ -102,12 +91,12 @@ final class GatewayUnderTest {
         process.waitUntilExit()
     }
 
-    private static func start(_ arguments: [String]) throws -> Process {
+    private static func start(_ arguments: [String], output: Pipe? = nil) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: binary)
         process.arguments = arguments
         process.environment = ["SWIFT_BACKTRACE": "enable=no", "PATH": "/usr/bin:/bin"]
-        process.standardOutput = FileHandle.nullDevice
+        process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
         return process
@@ -125,7 +114,8 @@ final class GatewayUnderTest {
 
     private struct Missing: Error { let path: String }
 
-    private static func configuration(upstream: String) -> String {
+    /// One listener and one virtual host, which wants certificates.
+    static func oneVirtualHost(upstream: String, folder: String) -> String {
         """
         listeners:
           edge:
