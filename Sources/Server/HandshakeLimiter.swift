@@ -4,19 +4,28 @@ import Core
 /// (security rule S26): first the oldest without a complete ClientHello, then the oldest of the
 /// busiest source (an IPv4 address, or an IPv6 /64).
 ///
-/// Its tables hold at most `limit` entries, so a flood cannot grow them.
-struct HandshakeLimiter {
-    private struct Entry {
-        var handle: SlabHandle
-        var source: UInt64
+/// Its tables hold at most a small multiple of `limit` entries, so a flood cannot grow them, and a
+/// handshake costs a constant amount of work over its life, so a flood cannot slow them either.
+/// An object, made once per worker, because looking for a victim reads the sessions that stand
+/// beside it and forgets what it need not see again.
+final class HandshakeLimiter {
+    // Invariant: `live` has the source of every handshake in flight; each stands in the queue of
+    // its source, and in `silent` until its ClientHello was seen to be complete. `sources[s]` is
+    // at `ranks[sources[s].count][sources[s].position]`, and no rank above `highest` has any.
+    private struct Source {
+        var count = 0
+        /// Place among the sources with the same count.
+        var position = 0
+        var arrivals = Arrivals()
     }
 
     private let limit: Int
-    /// In order of arrival; entries whose handshake ended are dropped when as many of them as live
-    /// ones may have gathered.
-    private var arrivals: [Entry] = []
     private var live: [SlabHandle: UInt64] = [:]
-    private var perSource: [UInt64: Int] = [:]
+    private var silent = Arrivals()
+    private var sources: [UInt64: Source] = [:]
+    /// The sources by their count.
+    private var ranks: [[UInt64]] = [[]]
+    private var highest = 0
 
     init(limit: Int) {
         precondition(limit > 0)
@@ -29,31 +38,56 @@ struct HandshakeLimiter {
 
     var isFull: Bool { live.count >= limit }
 
-    mutating func began(_ handle: SlabHandle, source: UInt64) {
-        arrivals.append(Entry(handle: handle, source: source))
+    func began(_ handle: SlabHandle, source: UInt64) {
         live[handle] = source
-        perSource[source, default: 0] += 1
-        if arrivals.count > 2 * limit + 64 { compact() }
+        silent.append(handle, live: live.count) { live[$0] != nil }
+        rank(source, by: 1)
+        let count = sources[source]?.count ?? 0
+        sources[source]?.arrivals.append(handle, live: count) { live[$0] != nil }
     }
 
-    mutating func ended(_ handle: SlabHandle) {
+    func ended(_ handle: SlabHandle) {
         guard let source = live.removeValue(forKey: handle) else { return }
-        let left = (perSource[source] ?? 1) - 1
-        perSource[source] = left > 0 ? left : nil
+        rank(source, by: -1)
     }
 
     /// Whom to close so that another handshake fits.
     ///
-    /// - Parameter hasClientHello: whether that handshake's ClientHello is complete.
+    /// - Parameter hasClientHello: whether that handshake's ClientHello is complete; once true it
+    ///   stays true.
     func victim(hasClientHello: (SlabHandle) -> Bool) -> SlabHandle? {
-        let silent = arrivals.first { live[$0.handle] != nil && !hasClientHello($0.handle) }
-        if let silent { return silent.handle }
-        guard let busiest = perSource.max(by: { $0.value < $1.value })?.key else { return nil }
-        return arrivals.first { live[$0.handle] != nil && $0.source == busiest }?.handle
+        if let handle = silent.first(where: { live[$0] != nil && !hasClientHello($0) }) {
+            return handle
+        }
+        guard let busiest = ranks[highest].first else { return nil }
+        return sources[busiest]?.arrivals.first { live[$0] != nil }
     }
 
-    private mutating func compact() {
-        arrivals.removeAll { live[$0.handle] == nil }
+    // MARK: Ranks
+
+    /// Moves `source` to the rank of one handshake more or less.
+    private func rank(_ source: UInt64, by change: Int) {
+        let old = sources[source, default: Source()]
+        if old.count > 0 { leaveRank(old) }
+        let count = old.count + change
+        if count == 0 {
+            sources[source] = nil
+        } else {
+            if count == ranks.count { ranks.append([]) }
+            sources[source, default: Source()].count = count
+            sources[source]?.position = ranks[count].count
+            ranks[count].append(source)
+            highest = max(highest, count)
+        }
+        // One step is enough: what left the highest rank went to a neighbour.
+        if highest > 0 && ranks[highest].isEmpty { highest -= 1 }
+    }
+
+    private func leaveRank(_ source: Source) {
+        let last = ranks[source.count].removeLast()
+        guard source.position < ranks[source.count].count else { return }
+        ranks[source.count][source.position] = last
+        sources[last]?.position = source.position
     }
 
     /// The source that `address` counts for.
@@ -63,5 +97,34 @@ struct HandshakeLimiter {
         case .ipv6(let bits, _): bits.high
         case .unix: 0
         }
+    }
+}
+
+/// Handshakes in order of arrival; those that ended are dropped when they are met at the front, or
+/// when more of them than live ones have gathered.
+private struct Arrivals {
+    // Invariant: entries before `head` are forgotten.
+    private var entries: [SlabHandle] = []
+    private var head = 0
+
+    private static let slack = 32
+
+    mutating func append(_ handle: SlabHandle, live: Int, isLive: (SlabHandle) -> Bool) {
+        if entries.count >= 2 * live + Self.slack {
+            entries = entries[head...].filter(isLive)
+            head = 0
+        }
+        entries.append(handle)
+    }
+
+    /// The first entry of which `matches` holds; those before it are forgotten.
+    mutating func first(where matches: (SlabHandle) -> Bool) -> SlabHandle? {
+        while head < entries.count {
+            if matches(entries[head]) { return entries[head] }
+            head += 1
+        }
+        entries.removeAll(keepingCapacity: true)
+        head = 0
+        return nil
     }
 }

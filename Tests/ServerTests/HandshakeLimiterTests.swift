@@ -8,7 +8,7 @@ import Testing
 
     @Test("S26 the oldest silent handshake goes first, then the oldest of the busiest source")
     func victim() {
-        var limiter = HandshakeLimiter(limit: 4)
+        let limiter = HandshakeLimiter(limit: 4)
         for (slot, source): (UInt32, UInt64) in [(0, 7), (1, 8), (2, 7), (3, 7)] {
             limiter.began(handle(slot), source: source)
         }
@@ -22,6 +22,77 @@ import Testing
         #expect(limiter.count == 3 && !limiter.isFull)
     }
 
+    @Test("S26 any history gives the victim that a search of all handshakes gives")
+    func model() {
+        var random = SplitMix(state: 26)
+        let limiter = HandshakeLimiter(limit: 12)
+        var model: [(handle: SlabHandle, source: UInt64)] = []
+        var heard: Set<SlabHandle> = []
+        var next: UInt32 = 0
+        for step in 0..<20_000 {
+            let choice = random.next() % 8
+            if choice < 3, !limiter.isFull {
+                let source = random.next() % 4
+                limiter.began(handle(next), source: source)
+                model.append((handle(next), source))
+                next += 1
+            } else if choice < 5, !model.isEmpty {
+                let index = Int(random.next() % UInt64(model.count))
+                limiter.ended(model.remove(at: index).handle)
+            } else if choice < 6, let entry = model.randomElement(using: &random) {
+                heard.insert(entry.handle)
+            } else {
+                let victim = limiter.victim { heard.contains($0) }
+                if let silent = model.first(where: { !heard.contains($0.handle) }) {
+                    #expect(victim == silent.handle, "step \(step)")
+                } else {
+                    // Among equally busy sources any may be chosen.
+                    let counts = Dictionary(grouping: model, by: \.source)
+                    let most = counts.values.map(\.count).max() ?? 0
+                    let oldest = counts.values.filter { $0.count == most }.map { $0[0].handle }
+                    #expect(victim.map(oldest.contains) ?? model.isEmpty, "step \(step)")
+                }
+            }
+            #expect(limiter.count == model.count)
+        }
+    }
+
+    @Test("S26 a flood costs a constant amount of work for each handshake")
+    func cost() {
+        let limit: UInt32 = 10_000
+        let limiter = HandshakeLimiter(limit: Int(limit))
+        // Half have sent their ClientHello, and stand before those that keep silent.
+        for slot in 0..<limit { limiter.began(handle(slot), source: UInt64(slot)) }
+        var questions = 0
+        for slot in limit..<limit + 50_000 {
+            let victim = limiter.victim {
+                questions += 1
+                return $0.slot < limit / 2
+            }
+            guard let victim else {
+                Issue.record("no victim")
+                return
+            }
+            #expect(victim.slot == slot - limit / 2)
+            limiter.ended(victim)
+            limiter.began(handle(slot), source: UInt64(slot))
+        }
+        #expect(questions <= Int(limit) / 2 + 50_000)
+        // All have sent one now: the busiest source is found without a search.
+        let start = ContinuousClock.now
+        for slot in limit + 50_000..<limit + 100_000 {
+            guard let victim = limiter.victim(hasClientHello: { _ in true }) else {
+                Issue.record("no victim")
+                return
+            }
+            limiter.ended(victim)
+            limiter.began(handle(slot), source: UInt64(slot % 500))
+        }
+        let elapsed = ContinuousClock.now - start
+        #expect(elapsed < .seconds(5), "a search per handshake takes minutes: \(elapsed)")
+        #expect(limiter.isFull)
+    }
+
     @Test("sources are addresses, and /64 networks") func sources() {
         let low = SocketAddress.InlineAddress(high: 1, low: 2)
         let other = SocketAddress.InlineAddress(high: 1, low: 3)
@@ -31,5 +102,17 @@ import Testing
         #expect(
             HandshakeLimiter.source(of: .ipv4(1, port: 1))
                 != HandshakeLimiter.source(of: .ipv4(2, port: 1)))
+    }
+}
+
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
     }
 }
