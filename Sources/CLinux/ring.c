@@ -136,7 +136,10 @@ static struct io_uring_sqe *spill(CLinux_ring *ring) {
         ring->spilled = larger;
         ring->spilled_capacity = capacity;
     }
-    return &ring->spilled[ring->spilled_count++];
+    struct io_uring_sqe *sqe = &ring->spilled[ring->spilled_count++];
+    // Newer versions of liburing clear an entry when it is taken, not when it is prepared.
+    memset(sqe, 0, sizeof *sqe);
+    return sqe;
 }
 
 static void restore_spilled(CLinux_ring *ring) {
