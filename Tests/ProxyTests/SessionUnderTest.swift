@@ -1,0 +1,173 @@
+import Authorization
+import Core
+import Crypto
+import HTTP
+import Identity
+import Proxy
+import TLS
+import Telemetry
+import TestSupport
+
+/// A session past its handshake, a client that speaks to it in memory, and a clock to move.
+final class SessionUnderTest {
+    private var session: Session
+    private var turn: Turn
+    private var client: TLSEngine
+    private let scratch = BufferPool(chunkSize: 1 << 17, limit: 4)
+    private(set) var toSession: [UInt8] = []
+    /// What the client decrypted, and whether its end was clean.
+    private(set) var received: [UInt8] = []
+    private(set) var sawCloseNotify = false
+
+    init(
+        _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false
+    ) throws {
+        let pki = try TestPKI()
+        let server = try pki.serverContext()
+        let own = try pki.clientContext([.init("CN", "client1")])
+        let headers = try IdentityHeaderSet([
+            IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")
+        ])
+        var timeouts = ProxyTimeouts()
+        change(&timeouts)
+        let route = Route(
+            name: "all", upstream: 0, requirement: .verifiedCertificate,
+            allowsWebSocket: allowsWebSocket)
+        let environment = SessionEnvironment(
+            heads: BufferPool(chunkSize: 20_480, limit: 8),
+            chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
+            metrics: WorkerMetrics(), accessLog: nil,
+            virtualHosts: [
+                VirtualHost(
+                    name: "main", serverNames: ["localhost"], identityHeaders: headers,
+                    routes: [route])
+            ],
+            firewall: try HeaderFirewall(ownedNames: headers.ownedNames), upstreamNames: ["u"],
+            timeouts: timeouts, limits: ProxyLimits(), forwarding: nil,
+            trustedProxies: AddressList(), addsRequestID: false, addsVia: false,
+            requestIDPrefix: 1)
+        let now = Now(monotonic: Instant(nanoseconds: 1), wallSeconds: 0)
+        var turn = Turn(now: now, environment: environment)
+        client = TLSEngine(
+            client: own, serverName: "localhost")
+        session = Session(
+            engine: TLSEngine(server: server), hostBase: 0,
+            peer: PeerAddress(.ipv4(0x7f00_0001, port: 1)), turn: &turn)
+        self.turn = turn
+    }
+
+    var state: Session.State { session.state }
+    var reason: CloseReason { session.reasonForClosing }
+    var isIdle: Bool { session.isIdle }
+
+    /// Completes the handshake.
+    func establish() {
+        for _ in 0..<4 {
+            exchange([])
+            _ = actions()
+        }
+    }
+
+    /// The client sends `text`; the actions that come of it.
+    func send(_ text: String) -> [Action] {
+        exchange(Array(text.utf8))
+        return actions()
+    }
+
+    private func exchange(_ plaintext: [UInt8], ciphertext: [UInt8] = []) {
+        guard var output = scratch.take(), var plain = scratch.take() else { return }
+        defer {
+            scratch.give(output)
+            scratch.give(plain)
+        }
+        unsafe ciphertext.withUnsafeBytes { raw in
+            var input = unsafe TLSInput(ByteView(raw))
+            if !client.isEstablished { _ = client.handshake(&input, &output) }
+            var goesOn = client.isEstablished && !sawCloseNotify
+            while goesOn {
+                switch client.read(into: &plain, &input, &output) {
+                case .bytes: break
+                case .closeNotify:
+                    sawCloseNotify = true
+                    goesOn = false
+                case .needInput, .needOutput, .failed: goesOn = false
+                }
+            }
+        }
+        received += plain.filled.array
+        if !plaintext.isEmpty {
+            unsafe plaintext.withUnsafeBytes { _ = unsafe client.write(ByteView($0), &output) }
+        }
+        let bytes = output.filled.array
+        guard !bytes.isEmpty, session.state != .closed else { return }
+        unsafe bytes.withUnsafeBytes {
+            _ = unsafe session.downstreamReceived(ByteView($0), &turn)
+        }
+    }
+
+    /// The upstream sends `text`.
+    func answer(_ text: String) -> [Action] {
+        let bytes = Array(text.utf8)
+        unsafe bytes.withUnsafeBytes {
+            _ = unsafe session.upstreamReceived(ByteView($0), &turn)
+        }
+        return actions()
+    }
+
+    /// The worker has a connection, and the head is sent on it.
+    func connect() -> [Action] {
+        session.upstreamReady(isReused: false, &turn)
+        return actions()
+    }
+
+    /// The worker stops; the kernel holds nothing of the session's any more.
+    func stop() -> [Action] {
+        session.stop(&turn)
+        session.releaseBuffers(turn.environment)
+        return actions()
+    }
+
+    /// `seconds` pass, and the timer fires.
+    func pass(_ seconds: UInt64) -> [Action] {
+        turn.now.monotonic = turn.now.monotonic + .seconds(seconds)
+        session.timerFired(&turn)
+        return actions()
+    }
+
+    /// Performs sends, so that they complete at once; returns all other actions in order.
+    private func actions() -> [Action] {
+        var others: [Action] = []
+        while let action = turn.actions.popFirst() {
+            switch action {
+            case .sendDownstream:
+                let bytes = session.nextDownstreamSend().array
+                session.downstreamSent(code: Int32(bytes.count), &turn)
+                exchange([], ciphertext: bytes)
+            case .sendUpstream:
+                switch session.nextUpstreamSend() {
+                case .head:
+                    session.upstreamSent(code: Int32(session.upstreamHead.totalBytes), &turn)
+                case .chunk(let bytes):
+                    session.upstreamSent(code: Int32(bytes.count), &turn)
+                }
+            case .armTimer, .resumeDownstream, .resumeUpstream: break
+            case .acquireUpstream, .cancelUpstream, .releaseUpstream, .shutdownDownstreamWrite,
+                .shutdownUpstreamWrite, .closeDownstream:
+                others.append(action)
+            }
+        }
+        return others
+    }
+
+    /// First line of what the client got since it was last asked, or nothing.
+    func takeStatus() -> String {
+        let text = String(decoding: received, as: UTF8.self)
+        received = []
+        return String(text.split(separator: "\r\n", omittingEmptySubsequences: false)[0])
+    }
+
+    /// Buffers out, of both pools, beside the staging buffer.
+    var outstanding: Int {
+        turn.environment.heads.outstanding + turn.environment.chunks.outstanding - 1
+    }
+}
