@@ -39,42 +39,6 @@ struct BackendFaults {
         ).text
         #expect(answer.contains("200 OK") && answer.contains("Connection: close"), "\(answer)")
     }
-
-    @Test("after many faults nothing is left behind", arguments: LoopKind.allCases)
-    func leaks(loop: LoopKind) throws {
-        let socket = NSTemporaryDirectory() + "pa-\(UUID().uuidString.prefix(8))"
-        let gateway = try GatewayUnderTest(loop, ["admin.address=unix:\(socket)"])
-        _ = try gateway.curl("/")
-        let before = try descriptors(of: gateway)
-        _ = try gateway.python(
-            """
-            import random
-            random.seed(7)
-            for i in range(300):
-                try:
-                    s = connect()
-                    p = random.choice(['/reset/50000', '/bytes/500000', '/slow/20', '/close/1000'])
-                    s.sendall(b'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n' % p.encode())
-                    if random.random() < 0.5: s.recv(random.choice([1, 1000, 60000]))
-                    s.close()
-                except (OSError, ssl.SSLError): pass
-            """)
-        usleep(1_500_000)
-        #expect(try descriptors(of: gateway) <= before + 20)
-        let metrics = try GatewayUnderTest.shell([
-            "curl", "-sS", "--unix-socket", socket, "http://admin/metrics",
-        ]).text
-        #expect(metrics.contains("\npostern_connections_active 0\n"))
-        // The staging buffer is all that stays out.
-        #expect(metrics.contains("\npostern_buffers_outstanding 1\n"), "\(metrics)")
-        #expect(gateway.isRunning)
-    }
-
-    private func descriptors(of gateway: GatewayUnderTest) throws -> Int {
-        try FileManager.default.contentsOfDirectory(
-            atPath: "/proc/\(gateway.identifier)/fd"
-        ).count
-    }
 }
 
 @Suite("the gateway stops in good order", .serialized)
