@@ -35,6 +35,8 @@ struct EchoConnection: ~Copyable {
     var isClosing = false
     /// Answers owed in load mode.
     var owed = 0
+    /// Load mode: whether the number of answers was asked for.
+    var isAskedForCount = false
     /// Bytes the kernel may be reading.
     var inFlight: [UInt8] = []
     private var head: [UInt8] = []
@@ -89,8 +91,10 @@ struct EchoConnection: ~Copyable {
                 head = rest.array
                 return answers
             }
+            let isCount = rest[request.path].equals("/postern-echo-count")
             rest = rest.dropFirst(request.headLength)
             switch request.framing {
+            case .none where isCount: isAskedForCount = true
             case .none, .untilClose: answers += 1
             case .contentLength(let count):
                 if count == 0 { answers += 1 } else { body = .length(count) }

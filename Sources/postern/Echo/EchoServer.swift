@@ -11,6 +11,8 @@ struct EchoServer<Loop: Backend & ~Copyable>: ~Copyable {
     var fields = HeadStorage(capacity: 200)
     /// Head and body of the answer in load mode.
     let prepared: Buffer?
+    /// Load mode: how many of them were begun.
+    var answers: UInt64 = 0
 
     init(loop: consuming Loop, bodyBytes: Int?) {
         timers = TimerWheel(start: loop.now.monotonic, capacity: 20_000)
@@ -108,12 +110,28 @@ struct EchoServer<Loop: Backend & ~Copyable>: ~Copyable {
     }
 
     private mutating func sendPrepared(_ handle: SlabHandle, _ answer: Buffer) {
-        guard connections[handle].owed > 0, !connections[handle].isSending,
-            !connections[handle].isClosing
-        else { return }
+        guard !connections[handle].isSending, !connections[handle].isClosing else { return }
+        guard connections[handle].owed > 0 else {
+            if connections[handle].isAskedForCount { sendCount(handle) }
+            return
+        }
         connections[handle].owed -= 1
         connections[handle].isSending = true
+        answers += 1
         loop.send(connections[handle].socket, answer.filled)
+    }
+
+    /// Tells a benchmark how many requests arrived, itself not counted.
+    private mutating func sendCount(_ handle: SlabHandle) {
+        connections[handle].isAskedForCount = false
+        connections[handle].isSending = true
+        let body = String(answers)
+        connections[handle].inFlight = Array(
+            "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
+        let bytes = unsafe connections[handle].inFlight.withUnsafeBufferPointer {
+            unsafe ByteView(UnsafeRawBufferPointer($0))
+        }
+        loop.send(connections[handle].socket, bytes)
     }
 
     private mutating func sent(_ handle: SlabHandle) {
