@@ -1,9 +1,12 @@
 """The P-256 certificates that every proxy under test uses: root, intermediate, server, client."""
 
+import concurrent.futures
 import pathlib
 import subprocess
 
 CLIENT_SUBJECT = "CN=client1"
+# Lines "chain.pem key.pem", as the load generator's --cert-list reads them.
+CLIENT_LIST = "clients.list"
 
 _ROOT = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
 _INTERMEDIATE = (
@@ -32,6 +35,31 @@ def make(directory: pathlib.Path) -> None:
         path.write_text(path.read_text() + intermediate)
     both = (directory / "server.pem").read_text() + (directory / "server.key").read_text()
     (directory / "server-and-key.pem").write_text(both)
+
+
+def make_clients(directory: pathlib.Path, count: int) -> None:
+    """Adds `count` client certificates, each with a key and a name of its own, and their list."""
+    folder = directory / "clients"
+    folder.mkdir(exist_ok=True)
+    intermediate = (directory / "intermediate.pem").read_text()
+    section = folder / "openssl.cnf"
+    section.write_text(f"[req]\ndistinguished_name=name\n[name]\n[leaf]\n{_CLIENT}")
+
+    def make_one(number):
+        key, chain = folder / f"{number}.key", folder / f"{number}.pem"
+        # One process for all three steps: a thousand of them take seconds, not a minute.
+        _openssl(
+            "req", "-x509", "-sha256", "-days", "2", "-config", section, "-extensions", "leaf",
+            "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-subj", f"/CN=client{number}", "-CA", directory / "intermediate.pem",
+            "-CAkey", directory / "intermediate.key", "-keyout", key, "-out", chain,
+        )
+        chain.write_text(chain.read_text() + intermediate)
+        return f"{chain} {key}\n"
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as makers:
+        lines = list(makers.map(make_one, range(1, count + 1)))
+    (directory / CLIENT_LIST).write_text("".join(lines))
 
 
 def _issue(directory, name, subject, extensions, signer):

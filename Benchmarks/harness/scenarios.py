@@ -1,10 +1,13 @@
 """The scenarios, and one measured run of one of them."""
 
 import dataclasses
+import http.client
 import json
+import statistics
 import subprocess
 import time
 
+from .certificates import CLIENT_LIST
 from .processes import LOAD_CORE, core_times, utilisation
 from .proxies import LOAD_GENERATOR
 
@@ -20,6 +23,15 @@ class Scenario:
     response_bytes: int = 1024
     # Whether connections are opened once and kept: then their handshakes are not measured.
     keeps_connections: bool = True
+    # How many client certificates are used in turn; 0 for the one that all else uses.
+    client_certificates: int = 0
+
+    def command(self, directory, port, seconds):
+        """The load generator's command of one run."""
+        arguments = self.arguments
+        if self.client_certificates:
+            arguments += ("--cert-list", str(directory / CLIENT_LIST))
+        return load_command(directory, port, self.connections, seconds, arguments)
 
 
 SCENARIOS = (
@@ -32,7 +44,15 @@ SCENARIOS = (
         "handshake", "handshake + 1 GET", 16, ("--new-connection-per-request",),
         keeps_connections=False,
     ),
+    Scenario(
+        "handshake1000", "handshake + 1 GET, 1,000 client certificates", 16,
+        ("--new-connection-per-request",), keeps_connections=False, client_certificates=1000,
+    ),
 )
+
+# What a slow reader asks for and how fast it takes it: nobody's buffers should hold that much.
+SLOW_BODY_BYTES = 100 * MIB
+SLOW_BYTES_PER_SECOND = 64 << 10
 
 
 class LoadError(Exception):
@@ -59,15 +79,16 @@ def parse_load(name, output, may_be_idle=False):
     if figures is None:
         raise LoadError(f"{name}: the load generator printed no figures")
     if figures["errors"] or not (figures["requests"] or may_be_idle):
-        raise LoadError(f"{name}: {figures['errors']} errors, {figures['requests']} requests")
+        raise LoadError(
+            f"{name}: {figures['errors']} errors ({figures['errorKinds']}), "
+            f"{figures['requests']} requests"
+        )
     return figures
 
 
 def load(scenario, name, directory, port, seconds):
     """One run of the load generator."""
-    command = load_command(
-        directory, port, scenario.connections, seconds, scenario.arguments
-    )
+    command = scenario.command(directory, port, seconds)
     return _finished(f"{scenario.name} through {name}", command, seconds)
 
 
@@ -83,30 +104,48 @@ def _opening_command(scenario, directory, port):
     return load_command(directory, port, scenario.connections, 1, ("--hold-idle",))
 
 
-def measure(scenario, name, process, directory, port, seconds):
-    """CPU microseconds of the proxy per request, with what else one run shows.
+def answers(backend_port):
+    """How many requests the backend answered so far, by its own count."""
+    connection = http.client.HTTPConnection("127.0.0.1", backend_port, timeout=10)
+    try:
+        connection.request("GET", "/postern-echo-count")
+        return int(connection.getresponse().read())
+    finally:
+        connection.close()
 
-    A run begins with the handshakes of its connections. Where they are not what is measured, a
-    run that only opens as many connections goes first, and its cost is subtracted.
+
+def measure(scenario, name, process, directory, port, backend_port, seconds):
+    """CPU microseconds of the proxy per request that reached the backend, with what else one run
+    shows.
+
+    Where connections are kept, each begins with a handshake and a GET that the load generator
+    does not measure. A run that does only this goes first, and what it cost is subtracted.
     """
-    opening_cpu, opening_requests = 0.0, 0
+    opening_cpu, opening_answers = 0.0, 0
     if scenario.keeps_connections:
+        counted = answers(backend_port)
         before = process.run_time()
         command = _opening_command(scenario, directory, port)
-        opening = _finished(f"opening through {name}", command, 1, may_be_idle=True)
-        opening_cpu, opening_requests = process.run_time() - before, opening["requests"]
+        _finished(f"opening through {name}", command, 1, may_be_idle=True)
+        opening_cpu = process.run_time() - before
+        opening_answers = answers(backend_port) - counted
+    counted = answers(backend_port)
     cores = core_times()
     before = process.run_time()
     figures = load(scenario, name, directory, port, seconds)
     cpu = process.run_time() - before
     busy = utilisation(cores, core_times())
-    requests = figures["requests"] - opening_requests
+    answered = answers(backend_port) - counted
+    if answered < figures["requests"] + figures["warmUps"]:
+        raise LoadError(f"{scenario.name} through {name}: not every answer is the backend's")
+    requests = answered - opening_answers
     if requests <= 0 or cpu <= opening_cpu:
         raise LoadError(f"{scenario.name} through {name}: too few requests to measure")
     return {
         "cpuMicroseconds": (cpu - opening_cpu) / requests * 1e6,
         "openingCPUMilliseconds": opening_cpu * 1e3,
         "requests": figures["requests"],
+        "answersOfBackend": answered,
         "requestsPerSecond": figures["requests"] / figures["seconds"],
         "p50us": figures["p50us"],
         "p99us": figures["p99us"],
@@ -115,30 +154,29 @@ def measure(scenario, name, process, directory, port, seconds):
     }
 
 
-def system_calls(scenario, name, process, directory, port, seconds):
+def system_calls(scenario, name, process, directory, port, backend_port, seconds):
     """System calls per request, or None where perf may not count them."""
     calls, requests = 0, 0
     if scenario.keeps_connections:
         command = _opening_command(scenario, directory, port)
-        counted = _counted(f"opening through {name}", process, command, 1)
+        counted = _counted(f"opening through {name}", process, command, backend_port, 1)
         if counted is None:
             return None
         calls, requests = -counted[0], -counted[1]
-    command = load_command(
-        directory, port, scenario.connections, seconds, scenario.arguments
-    )
-    counted = _counted(f"{scenario.name} through {name}", process, command, seconds)
+    command = scenario.command(directory, port, seconds)
+    counted = _counted(f"{scenario.name} through {name}", process, command, backend_port, seconds)
     if counted is None:
         return None
     return (calls + counted[0]) / max(requests + counted[1], 1)
 
 
-def _counted(name, process, command, seconds):
-    """System calls of the proxy and requests while `command` runs."""
+def _counted(name, process, command, backend_port, seconds):
+    """System calls of the proxy and requests that reached the backend while `command` runs."""
     counting = [
         "perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter",
         "-p", ",".join(map(str, process.pids())), "--", *command,
     ]
+    before = answers(backend_port)
     try:
         result = subprocess.run(counting, capture_output=True, text=True, timeout=seconds + 60)
     except FileNotFoundError:
@@ -146,7 +184,44 @@ def _counted(name, process, command, seconds):
     lines = [line for line in result.stderr.splitlines() if "raw_syscalls" in line]
     if result.returncode != 0 or not lines or not lines[0].split(",")[0].isdigit():
         return None
-    return int(lines[0].split(",")[0]), parse_load(name, result.stdout, True)["requests"]
+    parse_load(name, result.stdout, True)
+    return int(lines[0].split(",")[0]), answers(backend_port) - before
+
+
+def slow_readers(name, process, directory, port, readers, seconds):
+    """Resident memory of the proxy while `readers` read large bodies slowly: the most per reader,
+    and how it grows once all have begun, in bytes per second."""
+    before = process.resident_bytes()
+    command = load_command(
+        directory, port, readers, seconds, ("--read-rate", str(SLOW_BYTES_PER_SECOND))
+    )
+    start = time.monotonic()
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    times, sizes = [], []
+    try:
+        while load.poll() is None and time.monotonic() < start + seconds + 60:
+            # A last reading after the load has gone would show what was given back.
+            time.sleep(min(1, seconds / 4))
+            if load.poll() is None:
+                times.append(time.monotonic() - start)
+                sizes.append(process.resident_bytes())
+    finally:
+        if load.poll() is None:
+            load.kill()
+        output, errors = load.communicate(timeout=10)
+    if load.returncode != 0 or len(sizes) < 2:
+        raise LoadError(f"{name}: slow readers: {errors.strip()[-2000:]}")
+    figures = parse_load(name, output, may_be_idle=True)
+    if figures["held"] < readers or not figures["bytesIn"]:
+        raise LoadError(f"{name}: {figures['held']} of {readers} slow readers were left")
+    half = len(sizes) // 2 if len(sizes) > 3 else 0
+    return {
+        "bytesPerReader": (max(sizes) - before) / readers,
+        "mostBytes": max(sizes),
+        "growthPerSecond": statistics.linear_regression(times[half:], sizes[half:]).slope,
+        "bytesRead": figures["bytesIn"],
+        "samples": sizes,
+    }
 
 
 def idle_bytes(name, process, directory, port, connections, seconds=60):
