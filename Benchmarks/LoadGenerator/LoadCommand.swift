@@ -91,7 +91,7 @@ struct LoadCommand: ParsableCommand {
             }
             var options = LoopOptions()
             options.socketLimit = connections + 1_024
-            // Small pieces, so that no connection is ahead of its rate by more than an eighth second.
+            // Small pieces, so that no connection is ahead of its rate by more than 1/8 s.
             if readRate > 0 { options.epollReadSize = min(max(readRate / 8, 1_024), 32_768) }
             let plan = LoadPlan(self, address: address)
             let figures: LoadFigures

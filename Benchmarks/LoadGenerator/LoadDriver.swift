@@ -135,7 +135,7 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
 
     // MARK: Requests
 
-    /// Whether a request of the open loop was due and could not be sent, all connections being busy.
+    /// Whether a request of the open loop is due and not sent yet.
     private var isBehind: Bool {
         plan.interval != nil && nextDue < endsAt && nextDue <= loop.now.monotonic
     }

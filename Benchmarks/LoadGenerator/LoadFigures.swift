@@ -22,8 +22,8 @@ struct LoadFigures {
         _ = latencies.record(latency.count / 1_000)
     }
 
-    /// A request that was due and had no answer when the run ended: an error, and its age a latency,
-    /// so that a gateway that stalls cannot hide it.
+    /// A request that was due and had no answer when the run ended: an error, and its age a
+    /// latency, so that a gateway that stalls cannot hide it.
     mutating func recordUnanswered(_ age: Nanoseconds) {
         fail("unanswered")
         _ = latencies.record(age.count / 1_000)
