@@ -198,7 +198,9 @@ public enum KeyTable {
         ConfigurationKey(
             "http.trustedProxies", .list, "",
             "Networks (CIDR) whose own forwarding fields are kept and extended."),
-        ConfigurationKey("http.requestId", .flag, "true", "Whether X-Request-Id is written."),
+        ConfigurationKey(
+            "http.requestId", .flag, "true",
+            "Whether X-Request-Id is written; if not, a trusted proxy's own is kept."),
         ConfigurationKey("http.via", .flag, "false", "Whether Via is added in both directions."),
         ConfigurationKey(
             "http.allowedSpellings", .list, "", "Names with `_` or `.` that are let through."),

@@ -97,7 +97,7 @@ import Testing
         arguments: [
             "Host", "Accept", "User-Agent", "Cookie", "x", "X-Client", "X-Ssl", "Client",
             "ssl-clien",
-            "X-Request-ID", "X-Amzn-Trace-Id", "CloudFront-Viewer-Country", "x-client-certs", "TE",
+            "X-Amzn-Trace-Id", "CloudFront-Viewer-Country", "x-client-certs", "TE",
             "Sec-Fetch-Mode", "Traceparent", "Content-Length",
         ])
     func ordinary(_ name: String) throws {
@@ -127,6 +127,26 @@ import Testing
             var storage = HeadStorage()
             _ = try RequestParser.parse(bytes, into: &storage)
             #expect(try firewall.screenRequest(bytes, &storage).owned == 2)
+        }
+    }
+
+    @Test(
+        "S25 a request's identifier is believed of a trusted hop only, and not where it is ours",
+        arguments: [false, true])
+    func requestIdentifier(isOwned: Bool) throws {
+        let firewall = try HeaderFirewall(ownedNames: isOwned ? ["x-request-id"] : [])
+        let text =
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: 1\r\nX_Request_Id: 2\r\n\r\n"
+        for isTrusted in [false, true] {
+            try withGuarded(text) { bytes in
+                var storage = HeadStorage()
+                _ = try RequestParser.parse(bytes, into: &storage)
+                let dropped = try firewall.screenRequest(
+                    bytes, &storage, options: ScreenOptions(trustsForwarding: isTrusted))
+                #expect(dropped.owned == (isOwned ? 2 : 0))
+                // The alias is dropped in any case.
+                #expect(dropped.forwarding == (isOwned ? 0 : isTrusted ? 1 : 2))
+            }
         }
     }
 

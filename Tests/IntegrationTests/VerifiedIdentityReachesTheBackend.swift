@@ -45,4 +45,16 @@ struct VerifiedIdentityReachesTheBackend {
         #expect(answer.contains("\"x-client-cert-sub\":\"CN=client1\""))
         #expect(answer.contains("\"bodyBytes\":5") && !answer.contains("evil"))
     }
+
+    @Test("S25 nobody but a trusted proxy names a request", arguments: LoopKind.allCases)
+    func requestIdentifier(loop: LoopKind) throws {
+        let trusted = "http.trustedProxies=127.0.0.0/8"
+        let claim = ["-H", "X-Request-Id: theirs"]
+        let writing = try GatewayUnderTest(loop).curl("/", claim).text
+        #expect(writing.contains("x-request-id") && !writing.contains("theirs"))
+        let silent = try GatewayUnderTest(loop, ["http.requestId=false"])
+        #expect(try !silent.curl("/", claim).text.contains("x-request-id"))
+        let trusting = try GatewayUnderTest(loop, ["http.requestId=false", trusted])
+        #expect(try trusting.curl("/", claim).text.contains("\"x-request-id\":\"theirs\""))
+    }
 }

@@ -30,7 +30,8 @@ public struct DroppedFields: Equatable, Sendable {
 
 /// Whom the sender of a request is trusted to speak for (S25).
 public struct ScreenOptions: Sendable {
-    /// The peer is a listed trusted hop: `Forwarded`, `X-Forwarded-*` and `X-Real-IP` stay.
+    /// The peer is a listed trusted hop: `Forwarded`, `X-Forwarded-*`, `X-Real-IP` and
+    /// `X-Request-Id` stay, unless they are owned.
     public var trustsForwarding: Bool
     /// The peer is verified and listed: `X-Forwarded-Client-Cert` stays.
     public var trustsClientCertificate: Bool
@@ -57,6 +58,10 @@ extension HeaderFirewall {
         FieldName.forwarded.bit | FieldName.xForwardedFor.bit | FieldName.xForwardedProto.bit
             | FieldName.xForwardedHost.bit | FieldName.xForwardedPort.bit | FieldName.xRealIP.bit
     }
+
+    /// What only a trusted hop may say. The identifier may be nominated, unlike the others: nobody
+    /// decides anything by its absence.
+    private static var trusted: UInt64 { forwarding | FieldName.xRequestID.bit }
 
     /// Names that a client must not have removed: S23, and the framing.
     private static var notNominable: UInt64 {
@@ -102,7 +107,7 @@ extension HeaderFirewall {
                 return options.trustsClientCertificate ? .keep : .owned
             }
             if bit & ownedKnown != 0 { return .owned }
-            return bit & Self.forwarding != 0 && !options.trustsForwarding ? .forwarding : .keep
+            return bit & Self.trusted != 0 && !options.trustsForwarding ? .forwarding : .keep
         }
         let name = bytes[field.name]
         switch field.hasPlainName ? classifyPlain(name) : classifyUnusual(name) {
@@ -118,7 +123,7 @@ extension HeaderFirewall {
 
     /// Known names that need no further look unless they are owned.
     private static var ordinary: UInt64 {
-        ~(hopByHop | forwarding | FieldName.transferEncoding.bit
+        ~(hopByHop | trusted | FieldName.transferEncoding.bit
             | FieldName.xForwardedClientCert.bit)
     }
 

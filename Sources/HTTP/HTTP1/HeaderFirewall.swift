@@ -13,8 +13,8 @@ public struct HeaderFirewall: Sendable {
         case pass
         /// A name that only Postern may set: the field is dropped.
         case owned
-        /// A name that claims a forwarding path (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`):
-        /// dropped unless the sender is a trusted hop.
+        /// A name that claims a forwarding path (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`), or an
+        /// identifier given on it (`X-Request-Id`): dropped unless the sender is a trusted hop.
         case forwarding
         /// A name that a back end may take for Host or a framing name: the request gets 400.
         case framingAlias
@@ -42,7 +42,7 @@ public struct HeaderFirewall: Sendable {
         "x-client-cert", "x-arr-clientcert", "x-amzn-request-context",
     ]
     static let forwardingPrefix = "x-forwarded-"
-    static let forwardingNames = ["forwarded", "x-real-ip"]
+    static let forwardingNames = ["forwarded", "x-real-ip", "x-request-id"]
     static let reservedNames = [
         "host", "content-length", "transfer-encoding", "connection", "keep-alive",
         "proxy-connection", "te", "trailer", "upgrade", "expect", "http2-settings",
