@@ -8,8 +8,10 @@ public enum ValueKind: Sendable, Equatable {
     case address
     /// Yes or no.
     case flag
-    /// A length of time.
+    /// A length of time, longer than 0.
     case duration
+    /// A length of time, or 0.
+    case durationOrZero
     /// A number of bytes.
     case size(ClosedRange<Int>)
     /// A number.
@@ -26,7 +28,8 @@ public enum ValueKind: Sendable, Equatable {
         case .file: "a file path, relative to this file"
         case .address: "HOST:PORT, [IPV6]:PORT or unix:/path"
         case .flag: "true or false"
-        case .duration: "a number with ms, s, m or h, such as 500ms or 10s; 0 for none"
+        case .duration: "a number with ms, s, m or h, such as 500ms or 10s"
+        case .durationOrZero: "a number with ms, s, m or h, such as 500ms or 10s, or 0"
         case .size(let range):
             "bytes, or a number with KiB or MiB, \(range.lowerBound) to \(range.upperBound)"
         case .integer(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
@@ -158,7 +161,8 @@ public enum KeyTable {
         ConfigurationKey(
             "upstreams.*.maxIdle", .integer(0...65_535), "128", "Idle connections per worker."),
         ConfigurationKey(
-            "upstreams.*.idleTimeout", .duration, "60s", "How long an idle connection is kept."),
+            "upstreams.*.idleTimeout", .durationOrZero, "60s",
+            "How long an idle connection is kept."),
         ConfigurationKey(
             "upstreams.*.maxRequestsPerConnection", .integer(count), "0",
             "Requests after which a connection is closed; 0 for no limit."),
@@ -166,17 +170,19 @@ public enum KeyTable {
             "upstreams.*.queueLimit", .integer(0...1_000_000), "1024",
             "Requests per worker that may wait for a connection."),
         ConfigurationKey(
-            "upstreams.*.queueTimeout", .duration, "5s",
+            "upstreams.*.queueTimeout", .durationOrZero, "5s",
             "How long a request may wait for a connection."),
         ConfigurationKey(
-            "upstreams.*.resolveInterval", .duration, "30s", "How often names are resolved anew."),
+            "upstreams.*.resolveInterval", .durationOrZero, "30s",
+            "How often names are resolved anew; 0 for never."),
         ConfigurationKey(
             "upstreams.*.ejectionFailures", .integer(0...1_000), "5",
             "Failures in a row after which a server is left out; 0 for never."),
         ConfigurationKey(
-            "upstreams.*.ejectionTime", .duration, "1s",
+            "upstreams.*.ejectionTime", .durationOrZero, "1s",
             "Length of the first ejection; it doubles each time."),
-        ConfigurationKey("upstreams.*.ejectionMaximum", .duration, "60s", "Longest ejection."),
+        ConfigurationKey(
+            "upstreams.*.ejectionMaximum", .durationOrZero, "60s", "Longest ejection."),
     ]
 
     private static let protocols = [
@@ -241,13 +247,15 @@ public enum KeyTable {
         ConfigurationKey(
             "timeouts.upstreamHead", .duration, "60s",
             "From the end of a request to the response's head (504)."),
-        ConfigurationKey("timeouts.total", .duration, "0", "Of a whole exchange; 0 for no limit."),
+        ConfigurationKey(
+            "timeouts.total", .durationOrZero, "0", "Of a whole exchange; 0 for no limit."),
         ConfigurationKey("timeouts.tunnel", .duration, "1h", "Silence in a WebSocket."),
         ConfigurationKey(
             "timeouts.lingering", .duration, "5s",
             "For a client to read the last response and close."),
         ConfigurationKey(
-            "timeouts.drain", .duration, "10s", "For connections to finish on SIGTERM."),
+            "timeouts.drain", .durationOrZero, "10s",
+            "For connections to finish on SIGTERM; 0 closes them at once."),
     ]
 
     private static let tuning = [

@@ -44,16 +44,16 @@ extension SettingsBuilder {
         if settings.limits.uriBytes > settings.limits.headBytes {
             reader.fail("limits.uriBytes", "must not be larger than limits.headBytes")
         }
-        settings.timeouts.handshake = positive("timeouts.handshake")
-        settings.timeouts.head = positive("timeouts.head")
-        settings.timeouts.body = positive("timeouts.body")
+        settings.timeouts.handshake = reader.duration("timeouts.handshake")
+        settings.timeouts.head = reader.duration("timeouts.head")
+        settings.timeouts.body = reader.duration("timeouts.body")
         settings.timeouts.bodyMinimumRate = reader.size("timeouts.bodyMinimumRate")
-        settings.timeouts.idle = positive("timeouts.idle")
-        settings.timeouts.upstreamConnect = positive("timeouts.upstreamConnect")
-        settings.timeouts.upstreamHead = positive("timeouts.upstreamHead")
+        settings.timeouts.idle = reader.duration("timeouts.idle")
+        settings.timeouts.upstreamConnect = reader.duration("timeouts.upstreamConnect")
+        settings.timeouts.upstreamHead = reader.duration("timeouts.upstreamHead")
         settings.timeouts.total = reader.duration("timeouts.total")
-        settings.timeouts.tunnel = positive("timeouts.tunnel")
-        settings.timeouts.lingering = positive("timeouts.lingering")
+        settings.timeouts.tunnel = reader.duration("timeouts.tunnel")
+        settings.timeouts.lingering = reader.duration("timeouts.lingering")
         settings.timeouts.drain = reader.duration("timeouts.drain")
         settings.tuning.ringEntries = reader.integer("tuning.ringEntries")
         settings.tuning.completionEntries = reader.integer("tuning.completionEntries")
@@ -68,15 +68,6 @@ extension SettingsBuilder {
         if settings.tuning.completionEntries < settings.tuning.ringEntries {
             reader.fail("tuning.completionEntries", "must not be smaller than tuning.ringEntries")
         }
-    }
-
-    private mutating func positive(_ path: String) -> Nanoseconds {
-        let before = reader.values.diagnostics.count
-        let value = reader.duration(path)
-        if value == .zero, reader.values.diagnostics.count == before {
-            reader.fail(path, "must be longer than 0")
-        }
-        return value
     }
 }
 

@@ -110,6 +110,7 @@ struct ValueReader {
             invalid(path, text)
             return .zero
         }
+        if value == 0, kind(path) != .durationOrZero { fail(path, "must be longer than 0") }
         return .milliseconds(UInt64(value))
     }
 

@@ -47,6 +47,31 @@ private func minimal() throws -> String {
         _ = try load(text)
     }
 
+    @Test("the comments of the commented file say what the table says") func comments() throws {
+        let file = root.appendingPathComponent("Config/postern.yaml")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let comments = lines.map { $0.drop { $0 == " " } }.map {
+            $0.hasPrefix("# ") ? String($0.dropFirst(2)) : "\n"
+        }.joined(separator: " ")
+        for key in KeyTable.keys {
+            let comment = "\(key.help) Allowed: \(key.kind.allowed)."
+            #expect(comments.contains(comment), "\(key.pattern): \(comment)")
+        }
+    }
+
+    @Test("a duration may be 0 where the reference says so, and nowhere else") func zero() throws {
+        var count = 0
+        for key in KeyTable.keys where key.kind.allowed.contains("500ms") {
+            count += 1
+            let path = key.pattern.replacing("*", with: "backend")
+            let mayBeZero = key.kind.allowed.hasSuffix(" or 0")
+            let settings = try? load(minimal(), overrides: ["\(path)=0"])
+            #expect((settings != nil) == mayBeZero, "\(path)")
+            #expect(mayBeZero || !key.help.contains("; 0 "), "\(path)")
+        }
+        #expect(count > 10)
+    }
+
     @Test("flag beats environment beats file beats default") func precedence() throws {
         let file = try minimal() + "timeouts:\n  idle: 1s\n"
         let variable = ["POSTERN_TIMEOUTS__IDLE": "2s"]
@@ -188,7 +213,7 @@ private func minimal() throws -> String {
             "upstreams:",
             "timeouts: {idle: 1x}\nupstreams:",
             "a.yaml:20:18: error: timeouts.idle: '1x' is not a number with ms, s, m or h, "
-                + "such as 500ms or 10s; 0 for none"
+                + "such as 500ms or 10s"
         ),
         (
             "upstreams:",
