@@ -83,21 +83,48 @@ struct HeldPool: ~Copyable {
         if unsafe held.last == nil { unsafe held.last = front.last }
     }
 
-    /// Takes the oldest bytes, at most `limit`; they stay valid until `reclaim`.
-    mutating func lend(from held: inout HeldBytes, atMost limit: Int = .max) -> ByteView {
+    /// Takes the oldest bytes, those of one chunk; they stay valid until `reclaim`.
+    mutating func lend(from held: inout HeldBytes) -> ByteView {
         precondition(unsafe lent == nil, "lent bytes were not reclaimed")
         guard let chunk = unsafe held.first else { return .empty }
         let start = unsafe chunk.pointee.start
-        let count = unsafe min(limit, chunk.pointee.end - start)
+        let count = unsafe chunk.pointee.end - start
         heldBytes -= count
         let bytes = unsafe ByteView(base: Self.bytes(of: chunk) + start, count: count)
-        unsafe chunk.pointee.start += count
-        if unsafe chunk.pointee.start == chunk.pointee.end {
-            unsafe held.first = chunk.pointee.next
-            if unsafe held.first == nil { unsafe held.last = nil }
-            unsafe lent = chunk
-        }
+        Self.removeFirst(of: &held)
+        unsafe lent = chunk
         return bytes
+    }
+
+    /// Moves the oldest bytes into `target`, across chunks, and leaves alone what is lent; false
+    /// when there are not that many.
+    @unsafe
+    mutating func move(to target: UnsafeMutableRawBufferPointer, from held: inout HeldBytes)
+        -> Bool
+    {
+        var filled = 0
+        while filled < target.count {
+            guard let chunk = unsafe held.first else { return false }
+            let start = unsafe chunk.pointee.start
+            let count = unsafe min(target.count - filled, chunk.pointee.end - start)
+            let source = unsafe UnsafeRawBufferPointer(
+                start: Self.bytes(of: chunk) + start, count: count)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[filled...]).copyMemory(
+                from: source)
+            filled += count
+            heldBytes -= count
+            unsafe chunk.pointee.start += count
+            if unsafe chunk.pointee.start == chunk.pointee.end {
+                Self.removeFirst(of: &held)
+                unsafe give(chunk)
+            }
+        }
+        return true
+    }
+
+    private static func removeFirst(of held: inout HeldBytes) {
+        unsafe held.first = held.first?.pointee.next
+        if unsafe held.first == nil { unsafe held.last = nil }
     }
 
     /// Ends the loan.

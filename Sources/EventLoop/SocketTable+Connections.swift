@@ -53,10 +53,10 @@ extension SocketTable {
     }
 
     private mutating func popHeldConnection(_ handle: SlabHandle) -> Int32? {
-        held.reclaim()
-        let bytes = held.lend(
-            from: &sockets[handle].held, atMost: MemoryLayout<Int32>.size)
-        guard bytes.count == MemoryLayout<Int32>.size else { return nil }
-        return unsafe bytes.raw.loadUnaligned(as: Int32.self)
+        var descriptor: Int32 = -1
+        let isComplete = unsafe withUnsafeMutableBytes(of: &descriptor) {
+            unsafe held.move(to: $0, from: &sockets[handle].held)
+        }
+        return isComplete ? descriptor : nil
     }
 }
