@@ -272,6 +272,38 @@ import Testing
         try withBackend(kind, Body())
     }
 
+    @Test("closing a paused listener closes what it had accepted", arguments: Kind.allCases)
+    func closedWhilePaused(kind: Kind) throws {
+        struct Body: Script {
+            func run<B: Backend & ~Copyable>(_ loop: inout Loopback<B>) throws {
+                let (listener, address) = try loop.listen(owner: 1_000)
+                loop.backend.wait(until: Clock.monotonic())
+                var clients: [SocketHandle] = []
+                for owner in 0..<socketCount {
+                    let client = loop.backend.connect(to: address, owner: UInt64(owner))
+                    clients.append(try client.get())
+                }
+                // io_uring accepts in this turn; the pause comes before anyone has heard of it.
+                loop.backend.wait(until: Clock.monotonic() + .milliseconds(20))
+                loop.backend.pauseAccepting(listener)
+                let opening = loop.idle(milliseconds: 60)
+                #expect(!opening.has(.accept, 1_000))
+                #expect(opening.count { $0.operation == .connect } == socketCount)
+                loop.backend.close(listener, reset: false)
+                for client in clients { loop.backend.startReceiving(client) }
+                let events = loop.run { events in
+                    events.count { $0.operation == .receive } == socketCount
+                        && events.has(.close, 1_000)
+                }
+                #expect(events.results(.close, 1_000) == [0])
+                #expect(events.count { $0.operation == .receive } == socketCount)
+                #expect(events.allSatisfy { $0.result == 0 || $0.result == -ECONNRESET })
+                #expect(loop.backend.statistics.heldBytes == 0)
+            }
+        }
+        try withBackend(kind, Body())
+    }
+
     private static var tiny: LoopOptions {
         var options = LoopOptions()
         options.receiveBufferCount = 2
