@@ -89,7 +89,7 @@ import Testing
             limiter.began(handle(slot), source: UInt64(slot % 500))
         }
         let elapsed = ContinuousClock.now - start
-        #expect(elapsed < .seconds(5), "a search per handshake takes minutes: \(elapsed)")
+        #expect(elapsed < .seconds(30), "a search per handshake takes minutes: \(elapsed)")
         #expect(limiter.isFull)
     }
 
