@@ -6,8 +6,21 @@ extension UringBackend {
     /// Reports what a queued socket has kept.
     mutating func report(_ handle: SlabHandle) -> Completion? {
         guard table.isOpen(handle) else { return nil }
-        guard table.sockets[handle].has(.isListener) else { return table.takeHeldInput(handle) }
+        guard table.sockets[handle].has(.isListener) else { return reportHeld(handle) }
         return table.takeHeldConnection(handle)
+    }
+
+    /// Delivers kept bytes; the kernel receives again only when none are left, for else what is
+    /// kept would grow with each short resumption.
+    private mutating func reportHeld(_ handle: SlabHandle) -> Completion? {
+        guard table.sockets[handle].has(.wantsInput) else { return nil }
+        if table.sockets[handle].held.isEmpty, !table.sockets[handle].has(.hasEnd) {
+            arm(handle)
+            return nil
+        }
+        let completion = table.takeHeldInput(handle)
+        table.enqueue(handle)
+        return completion
     }
 
     /// Turns one entry of the completion queue into a completion, if there is one to report.
@@ -90,15 +103,16 @@ extension UringBackend {
         }
         let bytes = ring.bytes(ofBuffer: buffer, count: entry.result)
         let wantsInput = table.sockets[handle].has(.wantsInput)
-        if wantsInput && !more { rearm(handle) }
         if wantsInput && table.sockets[handle].held.isEmpty {
+            if !more { rearm(handle) }
             lentBuffer = buffer
             return Completion(
                 .receive, owner: table.sockets[handle].owner, result: entry.result, bytes: bytes)
         }
         table.held.append(bytes, to: &table.sockets[handle].held)
         ring.recycle(buffer)
-        if wantsInput { table.enqueue(handle) } else { cancelArmed(handle) }
+        cancelArmed(handle)
+        if wantsInput { table.enqueue(handle) }
         return nil
     }
 
@@ -106,10 +120,14 @@ extension UringBackend {
         switch -result {
         case ENOBUFS:
             table.statistics.bufferExhaustions += 1
-            if table.sockets[handle].has(.wantsInput) { rearm(handle) }
+            if table.sockets[handle].has(.wantsInput), table.sockets[handle].held.isEmpty {
+                rearm(handle)
+            }
             return nil
         case ECANCELED, EINTR, EAGAIN:
-            if table.sockets[handle].has(.wantsInput) { rearm(handle) }
+            if table.sockets[handle].has(.wantsInput), table.sockets[handle].held.isEmpty {
+                rearm(handle)
+            }
             return nil
         default:
             table.sockets[handle].end = result

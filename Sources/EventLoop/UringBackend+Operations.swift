@@ -88,6 +88,7 @@ extension UringBackend {
         table.sockets[handle].flags.insert(.wantsInput)
         if !table.sockets[handle].held.isEmpty || table.sockets[handle].has(.hasEnd) {
             table.enqueue(handle)
+            return
         }
         arm(handle)
     }

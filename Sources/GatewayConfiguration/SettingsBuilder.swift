@@ -151,7 +151,12 @@ struct SettingsBuilder {
         route.name = name
         if reader.isGiven(base + "host") { route.host = reader.text(base + "host")?.lowercased() }
         route.path = reader.text(base + "path") ?? "/"
-        if !route.path.hasPrefix("/") { reader.fail(base + "path", "must begin with '/'") }
+        if !route.path.hasPrefix("/") {
+            reader.fail(base + "path", "must begin with '/'")
+        } else if !route.path.utf8.allSatisfy(Self.hasOneSpelling) {
+            // Requests may spell other characters as escapes, which a back end undoes (S22).
+            reader.fail(base + "path", "may have letters, digits and - . _ ~ / only")
+        }
         route.methods = reader.list(base + "methods").map { $0.uppercased() }
         for method in route.methods where ["CONNECT", "TRACE"].contains(method) {
             reader.fail(base + "methods", "\(method) is never forwarded")
@@ -236,5 +241,13 @@ struct SettingsBuilder {
                         (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2d
                     }
             }
+    }
+
+    /// Whether requests can spell `byte` in one way only: an unreserved character, or `/`.
+    private static func hasOneSpelling(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x2f, 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
+        default: false
+        }
     }
 }

@@ -116,27 +116,35 @@ public final class VirtualHost {
         return false
     }
 
-    /// The route for a request: the longest prefix that has the method.
+    /// The route for a request: the longest prefix decides, and of routes with that prefix (and of
+    /// those for the host, before those for any) the first that has the method. A method that is
+    /// not allowed there does not fall through to a shorter prefix, which may ask for less.
     ///
     /// - Complexity: O(routes of this virtual host).
     public func route(
         host: HostName?, in authority: ByteView, path: ByteView, method: ByteView
     ) -> Match {
-        var sawPath = false
+        var refusing: Entry?
         for index in entries.indices {
             let entry = entries[index]
+            if let refusing,
+                entry.prefix.count < refusing.prefix.count
+                    || entry.host.isEmpty != refusing.host.isEmpty
+            {
+                break
+            }
             let isForHost =
                 entry.host.isEmpty || host?.matches(authority, text[entry.host]) ?? false
             guard isForHost,
                 Self.path(path, hasPrefix: text[entry.prefix])
             else { continue }
             guard entry.methods.isEmpty || Self.list(text[entry.methods], contains: method) else {
-                sawPath = true
+                refusing = entry
                 continue
             }
             return .route(index)
         }
-        return sawPath ? .methodNotAllowed : .none
+        return refusing == nil ? .none : .methodNotAllowed
     }
 
     /// Whether `path` lies below `prefix`; "/a" is above "/a" and "/a/b", not "/ab".
