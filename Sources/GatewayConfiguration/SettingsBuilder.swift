@@ -1,4 +1,5 @@
 import Core
+import HTTP
 import Identity
 
 /// Builds checked settings from values, collecting every mistake.
@@ -245,9 +246,6 @@ struct SettingsBuilder {
 
     /// Whether requests can spell `byte` in one way only: an unreserved character, or `/`.
     private static func hasOneSpelling(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x2f, 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
-        default: false
-        }
+        byte == 0x2f || byte.isUnreserved
     }
 }

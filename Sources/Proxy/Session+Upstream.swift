@@ -28,7 +28,7 @@ extension Session {
     /// The rewritten head, for a gathering send. Valid until `upstreamSent`.
     public var upstreamHead: SegmentList { exchange.outbound }
 
-    /// Asks for a connection; never for a reused one when `fresh`.
+    /// Asks for a connection; for a reused one when `fresh` only if no other can be had.
     mutating func acquireUpstream(fresh: Bool, _ turn: inout Turn) {
         state = .choosingUpstream
         exchange.isWaitingForUpstream = true

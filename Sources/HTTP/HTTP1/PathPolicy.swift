@@ -114,7 +114,7 @@ public struct PathPolicy: Equatable, Sendable {
 
 extension UInt8 {
     /// Whether it is an unreserved character, which never needs an escape (RFC 3986 §2.3).
-    fileprivate var isUnreserved: Bool {
+    public var isUnreserved: Bool {
         switch self {
         case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
         default: false
