@@ -69,7 +69,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         while !isStopping {
             loop.wait(until: nextDeadline)
             turn.now = loop.now
-            for context in contexts { context.setTime(turn.now.monotonic) }
+            for context in contexts { context.setTime(turn.now) }
             while let completion = loop.nextCompletion() { handle(completion) }
             expireTimers()
             if turn.now.monotonic >= nextTick { tick() }

@@ -35,7 +35,7 @@ enum ClientHello {
                 SSL_AD_UNRECOGNIZED_NAME)
         }
         unsafe record.pointee.serverName = name
-        guard unsafe move(ssl, to: server.hosts[chosen], server.options) else {
+        guard unsafe move(ssl, to: server.hosts[chosen], server) else {
             return SSL_AD_INTERNAL_ERROR
         }
         unsafe record.pointee.trust = server.hosts[chosen].trust
@@ -46,14 +46,15 @@ enum ClientHello {
     /// Gives `ssl` the policy of `host`. `SSL_set_SSL_CTX` carries the certificates only, so the
     /// rest is set on the connection itself (S03).
     private static func move(
-        _ ssl: OpaquePointer, to host: ServerTLSContext.VirtualHost, _ options: ServerTLSOptions
+        _ ssl: OpaquePointer, to host: ServerTLSContext.VirtualHost, _ server: ServerTLSContext
     ) -> Bool {
+        let options = server.options
         guard unsafe SSL_set_SSL_CTX(ssl, host.context.pointer) != nil else { return false }
         unsafe SSL_set_verify(ssl, host.verifyMode, nil)
         unsafe SSL_set_options(ssl, COpenSSL_serverOptions())
         unsafe COpenSSL_SSL_set_max_cert_list(ssl, options.certificateListLimit)
-        let context = host.sessionContext
-        guard unsafe SSL_set_num_tickets(ssl, 0) == 1,
+        let context = host.binding.bytes
+        guard unsafe SSL_set_num_tickets(ssl, server.sessions == nil ? 0 : 1) == 1,
             unsafe SSL_set_max_early_data(ssl, 0) == 1,
             unsafe COpenSSL_SSL_set_min_proto_version(ssl, options.minimumVersion.rawValue) == 1,
             unsafe COpenSSL_SSL_set_max_proto_version(ssl, options.maximumVersion.rawValue) == 1,

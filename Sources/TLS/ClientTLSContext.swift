@@ -47,9 +47,7 @@ public final class ClientTLSContext {
     }
 
     /// Tells the time once per turn; see `ServerTLSContext.setTime(_:)`.
-    public func setTime(_ now: Instant) {
-        unsafe transfer.pointer.pointee.seconds = Int64(now.nanoseconds / 1_000_000_000)
-    }
+    public func setTime(_ now: Now) { transfer.setTime(now) }
 
     /// Prepares `ssl` for a server called `serverName`; false when nothing could be verified.
     func prepare(_ ssl: OpaquePointer, serverName: String?) -> Bool {

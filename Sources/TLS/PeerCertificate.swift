@@ -76,24 +76,3 @@ public struct PeerCertificate: Equatable, Sendable {
         return unsafe Int64(timegm(&broken))
     }
 }
-
-/// A peer whose certificate was verified *and* who proved that it holds the key.
-///
-/// Only `TLSEngine` makes one, once, when the handshake is complete (S05).
-public final class VerifiedPeer: Sendable {
-    /// The peer's own certificate.
-    public let leaf: PeerCertificate
-    /// The validated chain, DER: the leaf first, the anchor last. Not what the peer presented.
-    public let chain: [[UInt8]]
-    /// Latest `notBefore` over the chain, seconds since 1970.
-    public let notBefore: Int64
-    /// Earliest `notAfter` over the chain, seconds since 1970.
-    public let notAfter: Int64
-
-    init(_ validated: ChainVerifier.ValidatedChain) {
-        leaf = validated.leaf
-        chain = validated.certificates
-        notBefore = validated.notBefore
-        notAfter = validated.notAfter
-    }
-}

@@ -8,6 +8,8 @@ public import Core
 @safe
 public final class ServerTLSContext {
     let options: ServerTLSOptions
+    let libraries: CryptoLibraries
+    let sessions: SessionStore?
     let transfer = TransferMemory()
     let table: VirtualHostTable
     // The listener's own context has no certificate: a connection whose ClientHello did not
@@ -20,21 +22,33 @@ public final class ServerTLSContext {
         let context: SSLContext
         let trust: TrustContext?
         let verifyMode: Int32
-        let sessionContext: [UInt8]
+        /// What a session of this host is good for: the same host under the same rules (S17).
+        let binding: Fingerprint
     }
 
     /// Loads every file that `options` names.
-    public init(_ options: ServerTLSOptions) throws(TLSConfigurationError) {
+    ///
+    /// - Parameters:
+    ///   - libraries: the worker's own.
+    ///   - sessions: the process's; nil resumes none.
+    ///   - now: seconds since 1970, to find out that nothing in a trust store is valid.
+    public init(
+        _ options: ServerTLSOptions, libraries: CryptoLibraries = .stock,
+        sessions: SessionStore? = nil, at now: Int64 = 0
+    ) throws(TLSConfigurationError) {
         guard !options.virtualHosts.isEmpty else {
             throw TLSConfigurationError(
                 "virtualHosts", "there is none", advice: "add a virtual host")
         }
         self.options = options
+        self.libraries = libraries
+        self.sessions = sessions
         table = try VirtualHostTable(options.virtualHosts)
-        listener = try Self.makeContext("listener", options)
-        for (index, host) in options.virtualHosts.enumerated() {
-            hosts.append(try Self.makeHost(host, index, options))
+        listener = try Self.makeContext("listener", options, libraries)
+        for host in options.virtualHosts {
+            hosts.append(try Self.makeHost(host, options, libraries, at: now))
         }
+        if let sessions { SessionCallbacks.install(on: listener, sessions.options) }
         let argument = unsafe Unmanaged.passUnretained(self).toOpaque()
         for context in [listener] + hosts.map(\.context) {
             // S01: on every context, or the second ClientHello would go unchecked.
@@ -45,17 +59,22 @@ public final class ServerTLSContext {
     /// The configured name of the virtual host at `index`.
     public func virtualHostName(at index: Int) -> String { options.virtualHosts[index].name }
 
-    /// Tells the time once per turn, so that KeyUpdates are counted by the minute. Without it a
-    /// connection has 32 for its whole life.
-    public func setTime(_ now: Instant) {
-        unsafe transfer.pointer.pointee.seconds = Int64(now.nanoseconds / 1_000_000_000)
+    /// Tells the time once per turn. Without it chains are judged by the system's clock and
+    /// neither they nor sessions are remembered, and a connection has 32 KeyUpdates for its life.
+    public func setTime(_ now: Now) { transfer.setTime(now) }
+
+    /// What the validation caches of all virtual hosts have done.
+    public var validationStatistics: ValidationCacheStatistics {
+        hosts.reduce(ValidationCacheStatistics()) { sum, host in
+            host.trust?.cache.map { sum + $0.statistics } ?? sum
+        }
     }
 
     private static func makeContext(
-        _ name: String, _ options: ServerTLSOptions
+        _ name: String, _ options: ServerTLSOptions, _ libraries: CryptoLibraries
     ) throws(TLSConfigurationError) -> SSLContext {
         let context = unsafe try SSLContext(
-            name, method: TLS_server_method(),
+            name, method: TLS_server_method(), library: libraries.connections,
             SSLContext.Settings(
                 minimumVersion: options.minimumVersion, maximumVersion: options.maximumVersion,
                 cipherSuites12: options.cipherSuites12, cipherSuites13: options.cipherSuites13,
@@ -67,7 +86,8 @@ public final class ServerTLSContext {
     }
 
     private static func makeHost(
-        _ host: VirtualHostOptions, _ index: Int, _ options: ServerTLSOptions
+        _ host: VirtualHostOptions, _ options: ServerTLSOptions, _ libraries: CryptoLibraries,
+        at now: Int64
     ) throws(TLSConfigurationError) -> VirtualHost {
         guard !host.certificates.isEmpty else {
             throw TLSConfigurationError(
@@ -78,7 +98,7 @@ public final class ServerTLSContext {
                 host.name, "answers to no server name",
                 advice: "list its server names, or mark it default")
         }
-        let context = try makeContext(host.name, options)
+        let context = try makeContext(host.name, options, libraries)
         for files in host.certificates { try context.use(files) }
         var trust: TrustContext?
         if host.clientCertificate != .off {
@@ -87,7 +107,9 @@ public final class ServerTLSContext {
                     host.name, "asks for client certificates but trusts none",
                     advice: "name a trust file, or turn clientCertificate off")
             }
-            let made = try TrustContext(settings, role: .clients)
+            let made = try TrustContext(
+                settings, role: .clients, libraries: libraries, cache: options.validationCache,
+                at: now)
             try context.verify(by: made)
             unsafe COpenSSL_SSL_CTX_set_client_CA_names(
                 context.pointer, made.store, Int32(clamping: host.authorityNameLimit))
@@ -101,6 +123,17 @@ public final class ServerTLSContext {
             }
         return VirtualHost(
             context: context, trust: trust, verifyMode: verifyMode,
-            sessionContext: Array("postern virtual host \(index)".utf8))
+            binding: binding(host, verifyMode, trust, options))
+    }
+
+    private static func binding(
+        _ host: VirtualHostOptions, _ verifyMode: Int32, _ trust: TrustContext?,
+        _ options: ServerTLSOptions
+    ) -> Fingerprint {
+        let rules = [
+            host.name, "\(host.serverNames)", "\(verifyMode)", "\(options.minimumVersion)",
+            "\(options.maximumVersion)", options.cipherSuites12, options.cipherSuites13,
+        ].joined(separator: "\n")
+        return Fingerprint(of: (trust?.digest.bytes ?? []) + Array(rules.utf8))
     }
 }

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Core
 
 /// An `SSL_CTX` with the settings that every role shares. The one owner of its pointer.
 @safe
@@ -17,12 +18,14 @@ final class SSLContext {
         var options: UInt64
     }
 
-    /// A context with `settings`; `name` is who they belong to, for messages.
-    init(_ name: String, method: OpaquePointer?, _ settings: Settings)
-        throws(TLSConfigurationError)
-    {
+    /// A context with `settings` in `library`, or OpenSSL's default one; `name` is who they belong
+    /// to, for messages.
+    init(
+        _ name: String, method: OpaquePointer?, library: OpaquePointer? = nil,
+        _ settings: Settings
+    ) throws(TLSConfigurationError) {
         ErrorQueue.clear()
-        guard let pointer = unsafe SSL_CTX_new(method) else {
+        guard let pointer = unsafe SSL_CTX_new_ex(library, nil, method) else {
             throw TLSConfigurationError(
                 name, "no TLS context (\(ErrorQueue.drainedText()))",
                 advice: "check the installation of OpenSSL")
@@ -86,7 +89,7 @@ final class SSLContext {
     func verify(by trust: TrustContext) throws(TLSConfigurationError) {
         unsafe try check(
             COpenSSL_SSL_CTX_set1_verify_cert_store(pointer, trust.store) == 1,
-            trust.options.file, "cannot be used", "free memory and try again")
+            trust.options.sources.joined(separator: ", "), "cannot be used", "free memory and try again")
         unsafe SSL_CTX_set_security_level(pointer, Int32(trust.options.securityLevel))
         unsafe SSL_CTX_set_cert_verify_callback(
             pointer, verifyChain, Unmanaged.passUnretained(trust).toOpaque())
@@ -113,4 +116,10 @@ struct TransferMemory: ~Copyable {
     }
 
     deinit { unsafe pointer.deallocate() }
+
+    /// Tells the time of this turn to every SSL.
+    func setTime(_ now: Now) {
+        unsafe pointer.pointee.seconds = Int64(now.monotonic.nanoseconds / 1_000_000_000)
+        unsafe pointer.pointee.wallSeconds = now.wallSeconds
+    }
 }

@@ -36,6 +36,8 @@ public struct TLSEngine: ~Copyable {
     public private(set) var sentCloseNotify = false
     /// The peer, when it showed a certificate, it is valid, and the handshake is complete.
     public private(set) var peer: VerifiedPeer?
+    /// Whether the connection resumed an earlier one's session.
+    public private(set) var isResumed = false
 
     // A class, so that the engine stays small and its hot path never copies strings.
     private final class Failure {
@@ -77,7 +79,7 @@ public struct TLSEngine: ~Copyable {
                 transfer: transfer, keyUpdateWindow: transfer.pointee.seconds, keyUpdates: 0,
                 alertSent: -1, alertReceived: -1))
         unsafe record = .allocate(capacity: 1)
-        unsafe record.initialize(to: HandshakeRecord())
+        unsafe record.initialize(to: HandshakeRecord(transfer: transfer, server: server))
         self.server = server
         self.client = client
         unsafe COpenSSL_observe(ssl, observer)
@@ -85,7 +87,10 @@ public struct TLSEngine: ~Copyable {
     }
 
     deinit {
+        // libssl would call the session of a connection that was not closed a bad one (S13).
+        unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         unsafe SSL_free(ssl)
+        unsafe record.pointee.sessions.forEach { unsafe SSL_SESSION_free($0) }
         unsafe observer.deallocate()
         unsafe record.deinitialize(count: 1)
         unsafe record.deallocate()
@@ -300,26 +305,53 @@ public struct TLSEngine: ~Copyable {
         }
     }
 
-    /// Turns the verification's proposal into the peer (S05); the error when that is impossible.
+    /// Turns what the callbacks proposed into the peer (S05); the error when that is impossible.
     private mutating func establish() -> TLSError? {
         if let server {
             guard let host = unsafe record.pointee.virtualHost,
                 unsafe SSL_get_SSL_CTX(ssl) == server.hosts[host].context.pointer
             else { return TLSError(.internal, "no virtual host was chosen") }
         }
-        guard unsafe SSL_session_reused(ssl) == 0 else {
-            return TLSError(.internal, "a session was resumed although resumption is off")
-        }
-        if unsafe record.pointee.trust != nil,
-            let certificate = unsafe SSL_get0_peer_certificate(ssl)
-        {
-            guard case .valid(let chain) = unsafe record.pointee.verification,
-                unsafe PeerCertificate(certificate)?.der == chain.leaf.der
-            else { return TLSError(.internal, "the peer's certificate was not verified") }
-            peer = VerifiedPeer(chain)
+        isResumed = unsafe SSL_session_reused(ssl) == 1
+        if let error = isResumed ? adoptSession() : adoptVerification() { return error }
+        if let store = server?.sessions {
+            while let session = unsafe record.pointee.sessions.popLast() {
+                unsafe store.insert(session)
+            }
         }
         unsafe record.pointee.verification = nil
         isEstablished = true
+        return nil
+    }
+
+    /// Makes the peer of a full handshake.
+    private mutating func adoptVerification() -> TLSError? {
+        guard unsafe record.pointee.trust != nil,
+            let certificate = unsafe SSL_get0_peer_certificate(ssl)
+        else { return nil }
+        guard case .valid(let chain) = unsafe record.pointee.verification,
+            unsafe record.pointee.verifiedLeaf == certificate
+        else { return TLSError(.internal, "the peer's certificate was not verified") }
+        peer = VerifiedPeer(chain, authenticatedAt: unsafe record.pointee.wallSeconds)
+        return nil
+    }
+
+    /// Makes the peer of a resumed handshake: what the session carries, which is what the full
+    /// handshake found. The rules are checked again: libssl may have taken its time (S17).
+    private mutating func adoptSession() -> TLSError? {
+        guard let server, let host = unsafe record.pointee.virtualHost,
+            let session = unsafe SSL_get_session(ssl),
+            let identity = unsafe SessionIdentity.of(session),
+            identity.isUsable(
+                under: server.hosts[host].binding, at: unsafe record.pointee.wallSeconds)
+        else { return TLSError(.internal, "a session was resumed that may not be") }
+        let hasCertificate = unsafe SSL_get0_peer_certificate(ssl) != nil
+        guard hasCertificate == (identity.chain != nil) else {
+            return TLSError(.internal, "a session was resumed with another's certificate")
+        }
+        peer = identity.chain.map {
+            VerifiedPeer($0, authenticatedAt: identity.authenticatedAt)
+        }
         return nil
     }
 

@@ -35,24 +35,6 @@ public struct CertificateFiles: Sendable, Hashable {
     }
 }
 
-/// Which certificates are trusted, and how far.
-public struct TrustStoreOptions: Sendable, Hashable {
-    /// Path of a PEM bundle. The system's roots are never used.
-    public var file: String
-    /// Most certificates in a chain, leaf and anchor included (S09).
-    public var maximumChainLength = 4
-    /// OpenSSL's security level: 2 refuses RSA below 2,048 bits and SHA-1 signatures.
-    public var securityLevel = 2
-    /// Whether any certificate of the bundle is an anchor, not only self-signed ones.
-    public var allowsPartialChains = false
-
-    /// Trust in the certificates of `file`.
-    public init(file: String, maximumChainLength: Int = 4) {
-        self.file = file
-        self.maximumChainLength = maximumChainLength
-    }
-}
-
 /// One virtual host: the names it answers to, its certificates, and what it asks of clients.
 public struct VirtualHostOptions: Sendable {
     /// Name for messages and metrics.
@@ -101,6 +83,8 @@ public struct ServerTLSOptions: Sendable {
     public var groups = CipherDefaults.groups
     /// Most bytes in a client's certificate list.
     public var certificateListLimit = 16_384
+    /// How validated chains are remembered.
+    public var validationCache = ValidationCacheOptions()
 
     /// The default settings for `virtualHosts`.
     public init(virtualHosts: [VirtualHostOptions]) { self.virtualHosts = virtualHosts }

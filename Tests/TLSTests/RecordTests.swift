@@ -161,7 +161,10 @@ import Testing
         slow.server = TLSEngine(server: context)
         try slow.run()
         for count in 1...100 {
-            context.setTime(Instant(nanoseconds: UInt64(count) * 3_000_000_000))
+            context.setTime(
+                Now(
+                    monotonic: Instant(nanoseconds: UInt64(count) * 3_000_000_000),
+                    wallSeconds: 0))
             let isAsked = slow.client.requestKeyUpdate()
             #expect(isAsked)
             try slow.write([1], .client)

@@ -26,6 +26,7 @@ typedef struct {
     size_t outputCapacity;
     size_t outputCount;
     int64_t seconds;  // monotonic time of the loop's turn: the window of the KeyUpdate count
+    int64_t wallSeconds;  // since 1970, of the same turn; 0 where nobody told the time
 } COpenSSL_Transfer;
 
 // What the message callback saw on one connection. An alert is its description, -1 for none.
@@ -87,3 +88,22 @@ EVP_PKEY *COpenSSL_generateEd25519(void);
 int COpenSSL_addExtension(X509 *certificate, X509 *issuer, int nid, const char *value);
 int COpenSSL_addText(GENERAL_NAMES *stack, int type, const char *text);
 int COpenSSL_addAddress(GENERAL_NAMES *stack, const char *literal);
+
+// Library contexts (`provider.c`). They live as long as the process.
+// One that knows the algorithms of TLS only, and decoders for public keys or none at all; NULL
+// when it cannot be made.
+OSSL_LIB_CTX *COpenSSL_newLibrary(int withPublicKeyDecoders);
+// Whether OpenSSL's configuration activates a provider that is not OpenSSL's own, or FIPS.
+int COpenSSL_hasForeignProvider(void);
+
+// Verification (`verification.c`).
+// Puts `certificate` in the place of the `index`th one that the peer presented; takes it over.
+int COpenSSL_replacePresented(X509_STORE_CTX *context, int index, X509 *certificate);
+// Forgets all presented certificates but the first.
+void COpenSSL_keepFirstPresented(X509_STORE_CTX *context);
+
+// Sessions (`sessions.c`).
+// Turns on sessions that are kept outside libssl, for at most `lifetime` seconds.
+void COpenSSL_SSL_CTX_use_external_sessions(SSL_CTX *ctx, long lifetime);
+// An index for data of sessions; a copy of a session calls `retain`, its end `release`.
+int COpenSSL_SSL_SESSION_new_index(void (*retain)(void *data), void (*release)(void *data));

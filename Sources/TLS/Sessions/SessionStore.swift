@@ -1,0 +1,209 @@
+internal import COpenSSL
+internal import Core
+internal import Synchronization
+
+/// Who a session is for, and until when.
+final class SessionIdentity: Sendable {
+    /// The virtual host with its policy and trust; a session is resumed under the same only.
+    let binding: Fingerprint
+    /// The chain that was verified; nil for a client without a certificate.
+    let chain: ValidatedChain?
+    /// When the client proved who it is, seconds since 1970.
+    let authenticatedAt: Int64
+    /// From then on it cannot be resumed, however often it was: seconds since 1970 (S17).
+    let deadline: Int64
+
+    init(binding: Fingerprint, chain: ValidatedChain?, at now: Int64, lifetime: Int64) {
+        self.binding = binding
+        self.chain = chain
+        authenticatedAt = now
+        let end = now + min(lifetime, SessionOptions.longestLifetime)
+        deadline = min(end, chain?.notAfter ?? .max)
+    }
+
+    /// Whether a session for it may be resumed. A clock that went backwards proves nothing.
+    func isUsable(under binding: Fingerprint, at now: Int64) -> Bool {
+        self.binding == binding && now >= authenticatedAt && now < deadline
+            && now >= chain?.notBefore ?? .min
+    }
+}
+
+/// TLS sessions of all workers, by session identifier.
+///
+/// Each is a private copy that no connection ever uses (S12). Nobody but expiry, revocation and
+/// eviction removes one: not a failed connection, which a stranger could bring about (S13).
+@safe
+public final class SessionStore: Sendable {
+    /// Most sessions of one certificate on one virtual host (S15).
+    static let mostPerLeaf = 8
+
+    let options: SessionOptions
+    private let shards: [Shard]
+    private let owners: [OwnerShard]
+    private let capacityOfShard: Int
+
+    /// A store as `options` say; nil when sessions are off, or the OpenSSL that is loaded is older
+    /// than 3.0.14 and would resume a session under another context's rules (S12).
+    public init?(_ options: SessionOptions) {
+        guard options.isEnabled, options.capacity > 0, OpenSSL_version_num() >= 0x3000_00E0 else {
+            return nil
+        }
+        self.options = options
+        let count = options.capacity < 1_024 ? 1 : 16
+        shards = (0..<count).map { _ in Shard() }
+        owners = (0..<count).map { _ in OwnerShard() }
+        capacityOfShard = options.capacity / count
+    }
+
+    /// A private copy of a session.
+    @safe
+    final class Stored: @unchecked Sendable {
+        // Invariant: an `SSL_SESSION` this object owns. Nothing changes it, so every thread may
+        // copy it.
+        let pointer: OpaquePointer
+        let id: SessionID
+        let identity: SessionIdentity
+
+        init(_ pointer: OpaquePointer, _ id: SessionID, _ identity: SessionIdentity) {
+            unsafe self.pointer = unsafe pointer
+            self.id = id
+            self.identity = identity
+        }
+
+        deinit { unsafe SSL_SESSION_free(pointer) }
+
+        var owner: Owner? {
+            identity.chain.map { Owner(leaf: $0.fingerprint, binding: identity.binding) }
+        }
+    }
+
+    /// Whose sessions are counted together.
+    struct Owner: Hashable {
+        let leaf: Fingerprint
+        let binding: Fingerprint
+    }
+
+    private final class Shard: Sendable {
+        struct State {
+            var sessions: [SessionID: Stored] = [:]
+            /// In order of arrival; those that were removed stay until they are met or swept out.
+            var arrivals = FixedArrivals()
+        }
+        let state = Mutex(State())
+    }
+
+    private final class OwnerShard: Sendable {
+        let sessions = Mutex<[Owner: [SessionID]]>([:])
+    }
+
+    /// Sessions that are kept.
+    var count: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.sessions.count } } }
+
+    /// Keeps `session`, taking over that reference.
+    func insert(_ session: OpaquePointer) {
+        guard let id = unsafe SessionID(of: session),
+            let identity = unsafe SessionIdentity.of(session)
+        else {
+            unsafe SSL_SESSION_free(session)
+            return
+        }
+        let stored = unsafe Stored(session, id, identity)
+        if let owner = stored.owner, let oldest = enter(id, for: owner) { _ = take(oldest) }
+        let evicted = shard(of: id).state.withLock { state -> Stored? in
+            state.sessions[id] = stored
+            state.arrivals.append(id, live: state.sessions.count) { state.sessions[$0] != nil }
+            guard state.sessions.count > capacityOfShard else { return nil }
+            return state.arrivals.popFirst { state.sessions.removeValue(forKey: $0) }
+        }
+        if let evicted { leave(evicted) }
+    }
+
+    /// The session called `id`, when it may be resumed under `binding` now.
+    func find(_ id: SessionID, binding: Fingerprint, at now: Int64) -> Stored? {
+        guard let stored = shard(of: id).state.withLock({ $0.sessions[id] }) else { return nil }
+        if stored.identity.isUsable(under: binding, at: now) { return stored }
+        if now >= stored.identity.deadline { remove(stored) }
+        return nil
+    }
+
+    /// Forgets `stored`: its time is over, or its certificate is revoked.
+    func remove(_ stored: Stored) {
+        if take(stored.id) != nil { leave(stored) }
+    }
+
+    private func take(_ id: SessionID) -> Stored? {
+        shard(of: id).state.withLock { $0.sessions.removeValue(forKey: id) }
+    }
+
+    /// Counts `id` for `owner`; returns the owner's oldest when that makes one too many.
+    private func enter(_ id: SessionID, for owner: Owner) -> SessionID? {
+        ownerShard(of: owner).sessions.withLock { owners in
+            owners[owner, default: []].append(id)
+            guard owners[owner]?.count ?? 0 > Self.mostPerLeaf else { return nil }
+            return owners[owner]?.removeFirst()
+        }
+    }
+
+    private func leave(_ stored: Stored) {
+        guard let owner = stored.owner else { return }
+        ownerShard(of: owner).sessions.withLock { owners in
+            owners[owner]?.removeAll { $0 == stored.id }
+            if owners[owner]?.isEmpty == true { owners[owner] = nil }
+        }
+    }
+
+    private func shard(of id: SessionID) -> Shard {
+        shards[Int(truncatingIfNeeded: id.words.0 & UInt64(shards.count - 1))]
+    }
+
+    private func ownerShard(of owner: Owner) -> OwnerShard {
+        owners[Int(truncatingIfNeeded: owner.leaf.words.0 & UInt64(owners.count - 1))]
+    }
+}
+
+/// A session identifier of 32 bytes, as libssl makes them: random.
+struct SessionID: Hashable {
+    let words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// The identifier of an `SSL_SESSION`; nil when it is not 32 bytes long.
+    init?(of session: OpaquePointer) {
+        var count: UInt32 = 0
+        let start = unsafe SSL_SESSION_get_id(session, &count)
+        guard let start = unsafe start else { return nil }
+        unsafe self.init(ByteView(base: start, count: Int(count)))
+    }
+
+    /// The identifier in `bytes`; nil when they are not 32.
+    init?(_ bytes: ByteView) {
+        guard bytes.count == 32 else { return nil }
+        words = unsafe bytes.raw.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)
+    }
+
+    static func == (left: SessionID, right: SessionID) -> Bool { left.words == right.words }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+}
+
+/// Identifiers in order of arrival.
+private struct FixedArrivals {
+    // Invariant: entries before `head` are forgotten.
+    private var entries: [SessionID] = []
+    private var head = 0
+
+    mutating func append(_ id: SessionID, live: Int, isLive: (SessionID) -> Bool) {
+        if entries.count >= 2 * live + 64 {
+            entries = entries[head...].filter(isLive)
+            head = 0
+        }
+        entries.append(id)
+    }
+
+    /// Offers identifiers, oldest first, until `remove` returns a value.
+    mutating func popFirst<Value>(_ remove: (SessionID) -> Value?) -> Value? {
+        while head < entries.count {
+            head += 1
+            if let value = remove(entries[head - 1]) { return value }
+        }
+        return nil
+    }
+}

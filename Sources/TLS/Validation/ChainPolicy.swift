@@ -1,0 +1,101 @@
+internal import COpenSSL
+
+/// What a chain must satisfy beyond OpenSSL's verification.
+@safe
+struct ChainPolicy {
+    private let extendedKeyUsage: ExtendedKeyUsagePolicy
+    private let excusedIssuers: Set<[UInt8]>
+    private let minimumRSABits: Int32
+    private let minimumECBits: Int32
+    private let signatureAlgorithms: Set<Int32>
+
+    init(_ options: TrustStoreOptions, _ role: TrustContext.Role) throws(TLSConfigurationError) {
+        // A server's usage is OpenSSL's to judge.
+        extendedKeyUsage = role == .clients ? options.extendedKeyUsage : .off
+        minimumRSABits = Int32(clamping: options.minimumRSABits)
+        minimumECBits = Int32(clamping: options.minimumECBits)
+        var algorithms: Set<Int32> = []
+        for name in options.signatureAlgorithms {
+            let nid = unsafe OBJ_txt2nid(name)
+            var digest: Int32 = 0
+            guard nid != NID_undef, unsafe OBJ_find_sigid_algs(nid, &digest, nil) == 1 else {
+                ErrorQueue.clear()
+                throw TLSConfigurationError(
+                    name, "is no signature algorithm that OpenSSL knows",
+                    advice: "use names such as ecdsa-with-SHA256 and RSA-SHA256")
+            }
+            algorithms.insert(nid)
+        }
+        signatureAlgorithms = algorithms
+        var issuers: Set<[UInt8]> = []
+        for path in options.extendedKeyUsageExceptions {
+            let certificates = try PEMFile(path: path).certificates()
+            for index in 0..<certificates.count {
+                guard let issuer = unsafe PeerCertificate(certificates[index]) else { continue }
+                issuers.insert(issuer.der)
+            }
+        }
+        excusedIssuers = issuers
+    }
+
+    /// Whether `refusal(of:)` decides on the Extended Key Usage alone.
+    var judgesExtendedKeyUsage: Bool { extendedKeyUsage == .off || !excusedIssuers.isEmpty }
+
+    /// Why the chain that `context` verified is not good enough; nil when it is.
+    ///
+    /// - Parameter certificates: the chain, the leaf first, the anchor last.
+    func refusal(
+        of stack: OpaquePointer, _ certificates: [PeerCertificate]
+    ) -> (code: Int32, depth: Int, reason: String)? {
+        let isExcused = certificates.count > 1 && excusedIssuers.contains(certificates[1].der)
+        for index in certificates.indices {
+            guard let certificate = unsafe COpenSSL_sk_X509_value(stack, Int32(index)) else {
+                return (X509_V_ERR_UNSPECIFIED, index, "the chain is broken")
+            }
+            let isAnchor = index > 0 && index == certificates.count - 1
+            if unsafe !hasStrongKey(certificate) {
+                let code = index == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL
+                return (code, index, "the key is shorter than the trust store allows")
+            }
+            if isAnchor { continue }
+            if !signatureAlgorithms.isEmpty,
+                unsafe !signatureAlgorithms.contains(X509_get_signature_nid(certificate))
+            {
+                return (
+                    X509_V_ERR_CA_MD_TOO_WEAK, index,
+                    "the trust store does not allow its signature algorithm"
+                )
+            }
+            if !isExcused, unsafe !allowsClients(certificate, isLeaf: index == 0) {
+                return (
+                    X509_V_ERR_INVALID_PURPOSE, index,
+                    "its extended key usage does not allow client authentication"
+                )
+            }
+        }
+        return nil
+    }
+
+    private func allowsClients(_ certificate: OpaquePointer, isLeaf: Bool) -> Bool {
+        let isPresent =
+            unsafe X509_get_extension_flags(certificate) & UInt32(EXFLAG_XKUSAGE) != 0
+        let allows =
+            unsafe X509_get_extended_key_usage(certificate) & UInt32(XKU_SSL_CLIENT) != 0
+        return switch extendedKeyUsage {
+        case .off: true
+        case .ifPresent: !isPresent || allows
+        case .require: isPresent ? allows : !isLeaf
+        }
+    }
+
+    private func hasStrongKey(_ certificate: OpaquePointer) -> Bool {
+        guard minimumRSABits > 0 || minimumECBits > 0 else { return true }
+        guard let key = unsafe X509_get0_pubkey(certificate) else { return false }
+        let bits = unsafe EVP_PKEY_get_bits(key)
+        switch unsafe EVP_PKEY_get_base_id(key) {
+        case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS: return bits >= minimumRSABits
+        case EVP_PKEY_EC: return bits >= minimumECBits
+        default: return true
+        }
+    }
+}

@@ -1,0 +1,79 @@
+internal import COpenSSL
+internal import Core
+internal import Glibc
+
+/// Certificates that are trusted, as loaded: anchors and the intermediates beside them.
+@safe
+final class TrustStore {
+    let options: TrustStoreOptions
+    let certificates = CertificateList()
+    /// SHA-256 over every certificate, in order: two stores of one digest trust the same.
+    let digest: Fingerprint
+
+    /// Loads what `options` names. Fatal when there is nothing in it that could be an anchor
+    /// today: an empty store would refuse everybody, and nobody wants the system's roots instead.
+    init(_ options: TrustStoreOptions, at now: Int64) throws(TLSConfigurationError) {
+        self.options = options
+        var encodings: [UInt8] = []
+        var anchors = 0
+        var expired = 0
+        for path in try Self.files(of: options.sources) {
+            let loaded = try PEMFile(path: path).certificates()
+            for index in 0..<loaded.count {
+                let certificate = unsafe loaded[index]
+                guard let parsed = unsafe PeerCertificate(certificate) else {
+                    throw TLSConfigurationError(
+                        path, "certificate \(index + 1) cannot be trusted (its dates are broken)",
+                        advice: "remove that certificate")
+                }
+                let isSelfSigned =
+                    unsafe X509_get_extension_flags(certificate) & UInt32(EXFLAG_SS) != 0
+                if options.allowsPartialChains || isSelfSigned {
+                    anchors += 1
+                    if parsed.notAfter < now { expired += 1 }
+                }
+                unsafe X509_up_ref(certificate)
+                unsafe certificates.append(certificate)
+                encodings += parsed.der
+            }
+        }
+        digest = Fingerprint(of: encodings)
+        let subject = options.sources.joined(separator: ", ")
+        guard anchors > 0 else {
+            throw TLSConfigurationError(
+                subject, "contains no self-signed certificate, so nothing could be an anchor",
+                advice: "add the root, or allow partial chains")
+        }
+        guard expired < anchors else {
+            throw TLSConfigurationError(
+                subject, "all anchors have expired", advice: "name a store with a valid anchor")
+        }
+    }
+
+    /// The PEM files that `sources` name, those of a directory in order of name.
+    static func files(of sources: [String]) throws(TLSConfigurationError) -> [String] {
+        var files: [String] = []
+        for source in sources {
+            guard let directory = unsafe opendir(source) else {
+                files.append(source)
+                continue
+            }
+            defer { unsafe closedir(directory) }
+            var names: [String] = []
+            while let entry = unsafe readdir(directory) {
+                let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                    unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                let isPEM = [".pem", ".crt", ".cer"].contains { name.hasSuffix($0) }
+                if isPEM && !name.hasPrefix(".") { names.append(name) }
+            }
+            guard !names.isEmpty else {
+                throw TLSConfigurationError(
+                    source, "the directory holds no .pem, .crt or .cer file",
+                    advice: "add the trusted certificates, or name another directory")
+            }
+            files += names.sorted().map { source + "/" + $0 }
+        }
+        return files
+    }
+}
