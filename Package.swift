@@ -102,7 +102,7 @@ let package = Package(
         tests("IdentityTests", ["Identity", "TLS", "Crypto", "Core", "TestSupport"]),
         tests(
             "AuthorizationTests", ["Authorization", "Identity", "HTTP", "TLS", "Crypto", "Core"]),
-        tests("GatewayConfigurationTests", ["GatewayConfiguration", "Core", "TestSupport"]),
+        tests("GatewayConfigurationTests", ["GatewayConfiguration", "TLS", "Core", "TestSupport"]),
         tests(
             "ProxyTests",
             [

@@ -32,7 +32,7 @@ struct ConfigurationValues {
             }
             set(path, Entry(texts: [text], isList: false, origin: origin))
         case .list(let items, let origin):
-            guard let key = KeyTable.key(for: path), key.kind == .list else {
+            guard let key = KeyTable.key(for: path), key.kind.isList else {
                 report(origin, path, "a list is not allowed here")
                 return
             }
@@ -119,7 +119,7 @@ struct ConfigurationValues {
                 names[parent, default: []].append((path[index], origin))
             }
         }
-        guard KeyTable.key(for: path)?.kind == .list else {
+        guard KeyTable.key(for: path)?.kind.isList == true else {
             set(path, Entry(texts: [text], isList: false, origin: origin))
             return
         }

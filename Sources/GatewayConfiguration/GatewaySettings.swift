@@ -1,4 +1,5 @@
 public import Core
+public import TLS
 
 /// A whole configuration, checked: nothing in it contradicts anything else in it.
 public struct GatewaySettings: Sendable {
@@ -67,10 +68,8 @@ public struct VirtualHostSettings: Sendable {
     public var certificates: [Certificate] = []
     /// Whether clients present a certificate.
     public var clientCertificate = ClientCertificate.required
-    /// PEM file of the trusted authorities.
-    public var trustFile: String?
-    /// Certificates in a chain, leaf and anchor included.
-    public var chainLength = 4
+    /// Which clients' certificates are trusted.
+    public var trust: TrustStoreOptions?
     /// Name and format of each identity header.
     public var identityHeaders: [(name: String, format: String)] = []
     /// Its routes.
@@ -149,6 +148,12 @@ public struct TLSSettings: Sendable {
     public var groups: String?
     /// Bytes of a client's certificate list.
     public var certificateListLimit = 16_384
+    /// How certificates are parsed.
+    public var fastCertificatePath = FastCertificatePath.auto
+    /// How valid chains are remembered.
+    public var validationCache = ValidationCacheOptions()
+    /// How sessions are resumed.
+    public var sessions = SessionOptions()
 }
 
 /// What is added to and removed from messages.

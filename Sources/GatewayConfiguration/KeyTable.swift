@@ -20,6 +20,11 @@ public enum ValueKind: Sendable, Equatable {
     case choice([String])
     /// A list of texts; comma-separated in the environment and on the command line.
     case list
+    /// A list of paths in the file system.
+    case files
+
+    /// Whether a list is expected.
+    public var isList: Bool { self == .list || self == .files }
 
     /// What is allowed, in words.
     public var allowed: String {
@@ -35,6 +40,7 @@ public enum ValueKind: Sendable, Equatable {
         case .integer(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .list: "a list of texts"
+        case .files: "a list of paths, relative to this file"
         }
     }
 }
@@ -72,7 +78,8 @@ public enum KeyTable {
     private static let bytes = 0...(1 << 40)
 
     /// The keys, in the order of the reference.
-    public static let keys: [ConfigurationKey] = general + edge + upstream + protocols + tuning
+    public static let keys: [ConfigurationKey] =
+        general + edge + trust + upstream + tls + protocols + tuning
 
     private static let general = [
         ConfigurationKey(
@@ -144,11 +151,41 @@ public enum KeyTable {
         ConfigurationKey(
             "virtualHosts.*.routes.*.allowPathParameters", .flag, "false",
             "Whether `;` may stand in a path."),
+    ]
+
+    private static let trust = [
         ConfigurationKey(
             "trustStores.*.file", .file, nil, "PEM file of the trusted certificate authorities."),
         ConfigurationKey(
+            "trustStores.*.sources", .files, "",
+            "More PEM files, or directories with .pem, .crt and .cer files."),
+        ConfigurationKey(
             "trustStores.*.chainLength", .integer(2...10), "4",
             "Certificates in a chain, leaf and anchor included."),
+        ConfigurationKey(
+            "trustStores.*.securityLevel", .integer(0...5), "2",
+            "OpenSSL's level; 2 refuses RSA below 2048 bits and SHA-1."),
+        ConfigurationKey(
+            "trustStores.*.partialChains", .flag, "false",
+            "Whether certificates that are not self-signed are anchors too."),
+        ConfigurationKey(
+            "trustStores.*.strict", .flag, "false",
+            "Whether certificates must keep to RFC 5280 to the letter."),
+        ConfigurationKey(
+            "trustStores.*.extendedKeyUsage", .choice(["require", "if-present", "off"]),
+            "if-present", "Whether the extension must allow client authentication."),
+        ConfigurationKey(
+            "trustStores.*.extendedKeyUsageExceptions", .files, "",
+            "PEM files of issuers whose clients are excused from it."),
+        ConfigurationKey(
+            "trustStores.*.minimumRSABits", .integer(0...16_384), "0",
+            "Fewest bits of an RSA key; 0 leaves it to the security level."),
+        ConfigurationKey(
+            "trustStores.*.minimumECBits", .integer(0...521), "0",
+            "Fewest bits of an elliptic-curve key; 0 leaves it to the security level."),
+        ConfigurationKey(
+            "trustStores.*.signatureAlgorithms", .list, "",
+            "OpenSSL names, such as ecdsa-with-SHA256; the security level's when empty."),
     ]
 
     private static let upstream = [
@@ -185,7 +222,7 @@ public enum KeyTable {
             "upstreams.*.ejectionMaximum", .durationOrZero, "60s", "Longest ejection."),
     ]
 
-    private static let protocols = [
+    private static let tls = [
         ConfigurationKey(
             "tls.minimumVersion", .choice(["1.2", "1.3"]), "1.2", "Oldest TLS version accepted."),
         ConfigurationKey(
@@ -198,6 +235,28 @@ public enum KeyTable {
         ConfigurationKey(
             "tls.certificateListLimit", .size(1_024...65_536), "16KiB",
             "Bytes of a client's certificate list."),
+        ConfigurationKey(
+            "tls.fastCertificatePath", .choice(["auto", "off"]), "auto",
+            "Whether certificates are parsed by a smaller OpenSSL library, where it proves to work."
+        ),
+        ConfigurationKey(
+            "tls.validationCache.capacity", .integer(0...1_000_000), "4096",
+            "Valid chains remembered per worker and trust store; 0 verifies each time."),
+        ConfigurationKey(
+            "tls.validationCache.lifetime", .duration, "10m",
+            "How long a chain is remembered, at most 1h."),
+        ConfigurationKey(
+            "tls.sessionResumption", .choice(["stateful", "off"]), "stateful",
+            "Whether clients may resume a session instead of a full handshake."),
+        ConfigurationKey(
+            "tls.sessionCapacity", .integer(1...10_000_000), "20000",
+            "Sessions kept by the whole process."),
+        ConfigurationKey(
+            "tls.sessionLifetime", .duration, "5m",
+            "From the full handshake to the last resumption, at most 1h."),
+    ]
+
+    private static let protocols = [
         ConfigurationKey(
             "http.forwarded", .choice(["x-forwarded", "forwarded", "off"]), "x-forwarded",
             "Forwarding fields written; inbound ones are removed in any case."),

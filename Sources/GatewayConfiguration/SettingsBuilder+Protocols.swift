@@ -1,4 +1,5 @@
 import Core
+import TLS
 
 extension SettingsBuilder {
     mutating func protocols() {
@@ -7,6 +8,15 @@ extension SettingsBuilder {
         settings.tls.tls12Ciphers = reader.text("tls.tls12Ciphers")
         settings.tls.groups = reader.text("tls.groups")
         settings.tls.certificateListLimit = reader.size("tls.certificateListLimit")
+        settings.tls.fastCertificatePath =
+            FastCertificatePath(rawValue: reader.choice("tls.fastCertificatePath")) ?? .auto
+        settings.tls.validationCache.capacity = reader.integer("tls.validationCache.capacity")
+        settings.tls.validationCache.lifetime = seconds(
+            "tls.validationCache.lifetime", most: ValidationCacheOptions.longestLifetime)
+        settings.tls.sessions.isEnabled = reader.choice("tls.sessionResumption") == "stateful"
+        settings.tls.sessions.capacity = reader.integer("tls.sessionCapacity")
+        settings.tls.sessions.lifetime = seconds(
+            "tls.sessionLifetime", most: SessionOptions.longestLifetime)
         settings.http.forwarded = reader.choice("http.forwarded")
         for text in reader.list("http.trustedProxies") {
             guard let network = Self.network(text) else {
@@ -20,6 +30,12 @@ extension SettingsBuilder {
         settings.http.via = reader.flag("http.via")
         settings.http.allowedSpellings = reader.list("http.allowedSpellings")
         settings.http.ownedHeaderExceptions = reader.list("http.ownedHeaderExceptions")
+    }
+
+    private mutating func seconds(_ path: String, most: Int64) -> Int64 {
+        let seconds = Int64(reader.duration(path).count / 1_000_000_000)
+        if seconds > most { reader.fail(path, "must not be longer than \(most)s") }
+        return max(seconds, 1)
     }
 
     private static func network(_ text: String) -> (address: SocketAddress, prefixLength: Int)? {

@@ -1,6 +1,7 @@
 import Core
 import HTTP
 import Identity
+import TLS
 
 /// Builds checked settings from values, collecting every mistake.
 struct SettingsBuilder {
@@ -116,8 +117,26 @@ struct SettingsBuilder {
             reader.fail(base + "trustStore", unknown("trust store", store, stores))
             return
         }
-        host.trustFile = reader.file("trustStores.\(store).file")
-        host.chainLength = reader.integer("trustStores.\(store).chainLength")
+        host.trust = trustStore("trustStores.\(store).")
+    }
+
+    private mutating func trustStore(_ base: String) -> TrustStoreOptions {
+        var sources = reader.files(base + "sources")
+        if sources.isEmpty || reader.isGiven(base + "file") {
+            sources.insert(reader.file(base + "file"), at: 0)
+        }
+        var store = TrustStoreOptions(sources: sources)
+        store.maximumChainLength = reader.integer(base + "chainLength")
+        store.securityLevel = reader.integer(base + "securityLevel")
+        store.allowsPartialChains = reader.flag(base + "partialChains")
+        store.isStrict = reader.flag(base + "strict")
+        let usage = reader.choice(base + "extendedKeyUsage")
+        store.extendedKeyUsage = ExtendedKeyUsagePolicy(rawValue: usage) ?? .ifPresent
+        store.extendedKeyUsageExceptions = reader.files(base + "extendedKeyUsageExceptions")
+        store.minimumRSABits = reader.integer(base + "minimumRSABits")
+        store.minimumECBits = reader.integer(base + "minimumECBits")
+        store.signatureAlgorithms = reader.list(base + "signatureAlgorithms")
+        return store
     }
 
     private mutating func identityHeaders(_ host: inout VirtualHostSettings, _ base: String) {

@@ -59,6 +59,10 @@ struct ValueReader {
         return entry.texts
     }
 
+    mutating func files(_ path: String) -> [String] {
+        list(path).map { $0.hasPrefix("/") ? $0 : folder + $0 }
+    }
+
     mutating func flag(_ path: String) -> Bool {
         switch raw(path) {
         case "true": return true

@@ -14,7 +14,7 @@ public enum ClientIdentity: Sendable {
             self = .anonymous
             return
         }
-        self = .verified(peer, try IdentityBlock(peer: peer, headers: headers))
+        self = .verified(peer, try IdentityBlock.of(peer, headers: headers))
     }
 
     /// Whether a certificate was verified.

@@ -43,8 +43,14 @@ public struct IdentityHeaderSet: Sendable {
     /// The headers, in the order in which they are sent.
     public let headers: [IdentityHeader]
 
+    /// Names and formats: sets of one key render alike.
+    let key: String
+
     /// A set of `headers`.
-    public init(_ headers: [IdentityHeader]) { self.headers = headers }
+    public init(_ headers: [IdentityHeader]) {
+        self.headers = headers
+        key = headers.map { "\($0.name): \($0.format.name)" }.joined(separator: "\n")
+    }
 
     /// Names that no client may send.
     public var ownedNames: [String] { headers.map(\.name) }

@@ -262,6 +262,7 @@ public struct Session: ~Copyable {
     private mutating func establish(_ turn: inout Turn) {
         let duration = turn.now.monotonic.since(acceptedAt)
         turn.environment.metrics.increment(.handshakesCompleted)
+        if engine.isResumed { turn.environment.metrics.increment(.handshakesResumed) }
         turn.environment.metrics.recordHandshake(duration: duration)
         guard let chosen = engine.virtualHostIndex else {
             preconditionFailure("a handshake completes only on a virtual host")

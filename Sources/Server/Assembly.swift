@@ -86,11 +86,7 @@ struct Assembly {
                     CertificateFiles(chain: $0.chain, key: $0.key)
                 },
                 clientCertificate: mode,
-                trust: mode == .off
-                    ? nil
-                    : host.trustFile.map {
-                        TrustStoreOptions(file: $0, maximumChainLength: host.chainLength)
-                    })
+                trust: mode == .off ? nil : host.trust)
         }
         var options = ServerTLSOptions(virtualHosts: hosts)
         options.minimumVersion = settings.tls.minimumVersion == "1.3" ? .tls13 : .tls12
@@ -98,6 +94,7 @@ struct Assembly {
         if let suites = settings.tls.tls12Ciphers { options.cipherSuites12 = suites }
         if let groups = settings.tls.groups { options.groups = groups }
         options.certificateListLimit = settings.tls.certificateListLimit
+        options.validationCache = settings.tls.validationCache
         return options
     }
 

@@ -60,6 +60,9 @@ public final class Gateway {
         raiseLimits()
         let backend = try chooseBackend()
         for listener in settings.listeners { _ = try Self.makeContext(assembly, listener) }
+        let sharedTLS = SharedTLS(settings.tls)
+        let path = sharedTLS.usesOwnLibraries ? "on" : "off"
+        logger.info("fast certificate path: \(path) (\(sharedTLS.reason))")
         let members = settings.upstreams.map { Resolver.addresses(of: $0.members) }
         for (upstream, addresses) in zip(settings.upstreams, members) where addresses.isEmpty {
             logger.warning("upstream '\(upstream.name)' has no member with a known address")
@@ -85,7 +88,8 @@ public final class Gateway {
         }
         for index in metrics.indices {
             try startWorker(
-                index, backend: backend, members: members, listeners: descriptors[index])
+                index, backend: backend, members: members, listeners: descriptors[index],
+                sharedTLS: sharedTLS)
         }
         if let address = settings.adminAddress {
             admin = try AdminServer(address: address, metrics: metrics)
@@ -157,12 +161,12 @@ public final class Gateway {
 
     private func startWorker(
         _ index: Int, backend: BackendProbe.Outcome, members: [[SocketAddress]],
-        listeners: [Int32]
+        listeners: [Int32], sharedTLS: SharedTLS
     ) throws(GatewayError) {
         let start = WorkerStart(
             assembly: assembly, index: index, members: members, listeners: listeners,
             metrics: metrics[index],
-            accessLog: queues.isEmpty ? nil : queues[index])
+            accessLog: queues.isEmpty ? nil : queues[index], sharedTLS: sharedTLS)
         let running = running
         running.count.wrappingAdd(1, ordering: .relaxed)
         threads.append(

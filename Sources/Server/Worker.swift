@@ -145,12 +145,23 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         metrics.set(.upstreamIdle, UInt64(idle))
         metrics.set(.upstreamEjections, ejections)
         publishBufferedBytes()
+        publishValidation()
         metrics.set(.connectionsActive, UInt64(clients.count))
         metrics.set(.handshakesInFlight, UInt64(handshakes.count))
         metrics.set(.upstreamConnectionsActive, UInt64(connections.count))
         metrics.set(
             .buffersOutstanding,
             UInt64(turn.environment.heads.outstanding + turn.environment.chunks.outstanding))
+    }
+
+    private func publishValidation() {
+        let metrics = turn.environment.metrics
+        let total = contexts.reduce(ValidationCacheStatistics()) { $0 + $1.validationStatistics }
+        metrics.set(.validationHits, total.hits)
+        metrics.set(.validationMisses, total.misses)
+        metrics.set(.validationEvictions, total.evictions)
+        metrics.set(.validationExpired, total.expired)
+        metrics.set(.validationRevoked, total.revokedOnHit)
     }
 
     private func publishBufferedBytes() {

@@ -15,11 +15,12 @@ final class WorkerStart: Sendable {
     private let listeners: [Int32]
     private let metrics: WorkerMetrics
     private let accessLog: AccessLogQueue?
+    private let sharedTLS: SharedTLS
     private let outcome = Mutex<Result<Mailbox<ControlMessage>, GatewayError>?>(nil)
 
     init(
         assembly: Assembly, index: Int, members: [[SocketAddress]], listeners: [Int32],
-        metrics: WorkerMetrics, accessLog: AccessLogQueue?
+        metrics: WorkerMetrics, accessLog: AccessLogQueue?, sharedTLS: SharedTLS
     ) {
         self.assembly = assembly
         self.index = index
@@ -27,6 +28,7 @@ final class WorkerStart: Sendable {
         self.listeners = listeners
         self.metrics = metrics
         self.accessLog = accessLog
+        self.sharedTLS = sharedTLS
     }
 
     func runUring() {
@@ -78,10 +80,14 @@ final class WorkerStart: Sendable {
     }
 
     private func makeParts() throws(GatewayError) -> Parts {
+        let libraries = sharedTLS.makeLibraries()
         var contexts: [ServerTLSContext] = []
         for listener in assembly.settings.listeners {
             do throws(TLSConfigurationError) {
-                contexts.append(try ServerTLSContext(assembly.tlsOptions(listener)))
+                contexts.append(
+                    try ServerTLSContext(
+                        assembly.tlsOptions(listener), libraries: libraries,
+                        sessions: sharedTLS.sessions, at: Clock.now().wallSeconds))
             } catch {
                 throw GatewayError("listener '\(listener.name)': \(error)")
             }

@@ -34,7 +34,7 @@ public final class CryptoLibraries {
     ///
     /// That is: a FIPS or other foreign provider is active, or the library is 3.2 or newer, which
     /// keeps its decoders.
-    static func restricted() -> CryptoLibraries? {
+    public static func restricted() -> CryptoLibraries? {
         guard COpenSSL_hasForeignProvider() == 0, OpenSSL_version_num() < 0x3020_0000,
             let connections = unsafe COpenSSL_newLibrary(0),
             let certificates = unsafe COpenSSL_newLibrary(1)

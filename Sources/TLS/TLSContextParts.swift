@@ -89,7 +89,8 @@ final class SSLContext {
     func verify(by trust: TrustContext) throws(TLSConfigurationError) {
         unsafe try check(
             COpenSSL_SSL_CTX_set1_verify_cert_store(pointer, trust.store) == 1,
-            trust.options.sources.joined(separator: ", "), "cannot be used", "free memory and try again")
+            trust.options.sources.joined(separator: ", "), "cannot be used",
+            "free memory and try again")
         unsafe SSL_CTX_set_security_level(pointer, Int32(trust.options.securityLevel))
         unsafe SSL_CTX_set_cert_verify_callback(
             pointer, verifyChain, Unmanaged.passUnretained(trust).toOpaque())

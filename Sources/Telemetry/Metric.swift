@@ -2,7 +2,9 @@
 public enum Metric: Int, CaseIterable, Sendable {
     case connectionsAccepted, connectionsRefused, connectionsActive, acceptFailures
     case handshakesCompleted, handshakesAborted, handshakesTimedOut, handshakesEvicted
-    case handshakesInFlight, identityRefused, tlsRecordErrors
+    case handshakesInFlight, handshakesResumed, identityRefused, tlsRecordErrors
+    case validationHits, validationMisses, validationEvictions, validationExpired
+    case validationRevoked
     case requests, bytesSent, upstreamBytesReceived
     case upstreamConnects, upstreamConnectFailures, upstreamReuses, upstreamRetries
     case upstreamConnectionsActive, upstreamQueued, upstreamEjections
@@ -33,8 +35,14 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .handshakesTimedOut: "postern_handshakes_timed_out_total"
         case .handshakesEvicted: "postern_handshakes_evicted_total"
         case .handshakesInFlight: "postern_handshakes_in_flight"
+        case .handshakesResumed: "postern_handshakes_resumed_total"
         case .identityRefused: "postern_identities_refused_total"
         case .tlsRecordErrors: "postern_tls_record_errors_total"
+        case .validationHits: "postern_validation_cache_hits_total"
+        case .validationMisses: "postern_validation_cache_misses_total"
+        case .validationEvictions: "postern_validation_cache_evictions_total"
+        case .validationExpired: "postern_validation_cache_expired_total"
+        case .validationRevoked: "postern_validation_cache_revoked_total"
         case .requests: "postern_requests_total"
         case .bytesSent: "postern_sent_bytes_total"
         case .upstreamBytesReceived: "postern_upstream_received_bytes_total"
@@ -71,8 +79,14 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .handshakesTimedOut: "TLS handshakes over their deadline."
         case .handshakesEvicted: "TLS handshakes closed to make room for newer ones."
         case .handshakesInFlight: "TLS handshakes in progress."
+        case .handshakesResumed: "TLS handshakes that resumed a session."
         case .identityRefused: "Connections whose certificate no header can carry."
         case .tlsRecordErrors: "Connections ended by a bad TLS record."
+        case .validationHits: "Chains that had been verified before."
+        case .validationMisses: "Chains that had to be verified."
+        case .validationEvictions: "Verified chains that were forgotten to make room."
+        case .validationExpired: "Verified chains that were found too old."
+        case .validationRevoked: "Verified chains that were found revoked."
         case .requests: "Requests whose head was complete."
         case .bytesSent: "Bytes sent to clients, TLS included."
         case .upstreamBytesReceived: "Bytes received from upstreams."

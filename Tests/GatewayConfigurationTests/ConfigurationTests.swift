@@ -1,4 +1,5 @@
 import Foundation
+import TLS
 import Testing
 
 @testable import Core
@@ -25,7 +26,7 @@ private func minimal() throws -> String {
         #expect(settings.virtualHosts[0].routes[0].requireCertificate)
         let file = root.appendingPathComponent("Config/minimal.yaml").path
         let loaded = try ConfigurationLoader.load(file: file, environment: [:], overrides: [])
-        #expect(loaded.virtualHosts[0].trustFile == root.path + "/Config/demo/ca.pem")
+        #expect(loaded.virtualHosts[0].trust?.sources == [root.path + "/Config/demo/ca.pem"])
     }
 
     @Test("the commented file has every key of the table, with its default") func reference() throws
@@ -41,7 +42,7 @@ private func minimal() throws -> String {
                 key.matches($0.key.split(separator: ".").map(String.init))
             }
             let given = try #require(entry, "\(key.pattern) is missing").value.texts
-            let isExample = key.fallback == nil || key.pattern.contains("*") || key.kind == .list
+            let isExample = key.fallback == nil || key.pattern.contains("*") || key.kind.isList
             if !isExample { #expect(given == [key.fallback ?? ""], "\(key.pattern)") }
         }
         _ = try load(text)

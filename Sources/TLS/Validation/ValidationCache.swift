@@ -28,6 +28,9 @@ public struct ValidationCacheStatistics: Sendable, Equatable {
     /// Chains that were found, but revoked since.
     public var revokedOnHit: UInt64 = 0
 
+    /// Nothing yet.
+    public init() {}
+
     /// The sum of both.
     public static func + (
         left: ValidationCacheStatistics, right: ValidationCacheStatistics

@@ -1,0 +1,133 @@
+import Core
+import Crypto
+import EventLoop
+import Glibc
+import TLS
+
+/// Proves that TLS works with libraries of our own on the OpenSSL that is loaded: before they
+/// serve anybody, two clients of one certificate must get through, one verified anew and one from
+/// the validation cache, on each version of TLS.
+struct FastPathSelfTest {
+    private let clock: Now
+    private let pool = BufferPool(chunkSize: 32_768, limit: 2)
+
+    /// Libraries that have passed, or the reason why OpenSSL's default one must do.
+    static func libraries(at now: Now) -> (libraries: CryptoLibraries?, reason: String) {
+        guard let libraries = CryptoLibraries.restricted() else {
+            return (nil, "\(TLSLibrary.version) is set up with other providers, or needs none")
+        }
+        do {
+            try FastPathSelfTest(clock: now).run(libraries)
+            return (libraries, "self-test passed")
+        } catch {
+            return (nil, "self-test failed: \(error)")
+        }
+    }
+
+    private init(clock: Now) { self.clock = clock }
+
+    private func run(_ libraries: CryptoLibraries) throws {
+        let (from, until) = (clock.wallSeconds - 86_400, clock.wallSeconds + 86_400)
+        let root = try CertificateAuthority.root(
+            .authority("Self-Test Root", notBefore: from, notAfter: until),
+            key: CertificateKey(.p256))
+        let issuer = try root.issue(
+            .authority("Self-Test Issuer", notBefore: from, notAfter: until),
+            key: CertificateKey(.p256))
+        let server = try issuer.issue(
+            .server(["self.test"], notBefore: from, notAfter: until), key: CertificateKey(.p256))
+        let client = try issuer.issue(
+            .client([.init("CN", "self-test")], notBefore: from, notAfter: until),
+            key: CertificateKey(.p256))
+        let (trust, serverFiles, clientFiles) = (
+            try MemoryFile(root.pem), try CertificateInMemory(server),
+            try CertificateInMemory(client)
+        )
+        let host = VirtualHostOptions(
+            name: "self-test", serverNames: ["self.test"], certificates: [serverFiles.paths],
+            clientCertificate: .required, trust: TrustStoreOptions(file: trust.path))
+        for version in [TLSVersion.tls13, .tls12] {
+            var options = ServerTLSOptions(virtualHosts: [host])
+            options.maximumVersion = version
+            let context = try ServerTLSContext(
+                options, libraries: libraries, at: clock.wallSeconds)
+            context.setTime(clock)
+            let peers = try ClientTLSContext(
+                ClientTLSOptions(
+                    trust: TrustStoreOptions(file: trust.path), certificate: clientFiles.paths))
+            for expected in [client.der, client.der] {
+                guard try handshake(context, peers) == expected else {
+                    throw GatewayError("the client is not who it is")
+                }
+            }
+            let statistics = context.validationStatistics
+            guard statistics.hits == 1, statistics.misses == 1 else {
+                throw GatewayError("the validation cache was not used")
+            }
+        }
+    }
+
+    /// The certificate that the server saw when the handshake was complete.
+    private func handshake(
+        _ server: ServerTLSContext, _ client: ClientTLSContext
+    ) throws -> [UInt8]? {
+        var serverEnd = TLSEngine(server: server)
+        var clientEnd = TLSEngine(client: client, serverName: "self.test")
+        guard var toServer = pool.take(), var toClient = pool.take() else { return nil }
+        defer {
+            pool.give(toServer)
+            pool.give(toClient)
+        }
+        for _ in 0..<8 where !(serverEnd.isEstablished && clientEnd.isEstablished) {
+            try Self.step(&clientEnd, reads: &toClient, writes: &toServer)
+            try Self.step(&serverEnd, reads: &toServer, writes: &toClient)
+        }
+        return clientEnd.isEstablished ? serverEnd.peer?.leaf.der : nil
+    }
+
+    private static func step(
+        _ engine: inout TLSEngine, reads: inout Buffer, writes: inout Buffer
+    ) throws {
+        var input = TLSInput(reads.filled)
+        let result = engine.handshake(&input, &writes)
+        reads.removeFirst(input.consumed)
+        if case .failed(let error) = result { throw error }
+    }
+}
+
+/// A text that the loaders of certificates can open by a path, and that is on no disk.
+private final class MemoryFile {
+    private let descriptor: Int32
+    let path: String
+
+    init(_ text: String) throws(GatewayError) {
+        descriptor = try Self.open()
+        path = "/proc/self/fd/\(descriptor)"
+        let bytes = Array(text.utf8)
+        guard unsafe write(descriptor, bytes, bytes.count) == bytes.count else {
+            throw GatewayError("a file in memory cannot be written")
+        }
+    }
+
+    private static func open() throws(GatewayError) -> Int32 {
+        do {
+            return try Sockets.makeMemoryFile("postern-self-test")
+        } catch {
+            throw GatewayError("no file in memory: \(error)")
+        }
+    }
+
+    deinit { close(descriptor) }
+}
+
+private struct CertificateInMemory {
+    private let chain: MemoryFile
+    private let key: MemoryFile
+    let paths: CertificateFiles
+
+    init(_ certificate: CertificateAuthority) throws {
+        chain = try MemoryFile(certificate.chainPEM)
+        key = try MemoryFile(certificate.key.pem)
+        paths = CertificateFiles(chain: chain.path, key: key.path)
+    }
+}
