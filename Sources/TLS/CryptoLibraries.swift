@@ -15,7 +15,7 @@ public enum FastCertificatePath: String, Sendable, CaseIterable {
 /// what peers present without any decoder, and what is new is parsed again with those for public
 /// keys only. Both live as long as the process, as certificates and keys may.
 @safe
-public final class CryptoLibraries {
+public final class CryptoLibraries: @unchecked Sendable {
     // Invariant: `OSSL_LIB_CTX`s that are never freed; nil means OpenSSL's default library.
     /// For connections.
     let connections: OpaquePointer?

@@ -67,18 +67,7 @@ import Testing
         try pair.step(.client)
         try pair.step(.server)
         try pair.step(.client)
-        // TLS 1.2 sends CertificateVerify in the clear: spoil the last byte of its signature.
-        var index = 0
-        var spoiled = false
-        while index + 5 < pair.toServer.count {
-            let count = Int(pair.toServer[index + 3]) << 8 | Int(pair.toServer[index + 4])
-            if pair.toServer[index] == 22, pair.toServer[index + 5] == 15 {
-                pair.toServer[index + 4 + count] ^= 1
-                spoiled = true
-                break
-            }
-            index += 5 + count
-        }
+        let spoiled = pair.spoilCertificateVerify()
         #expect(spoiled)
         try pair.step(.server)
         #expect(pair.serverError?.kind == .protocolViolation)

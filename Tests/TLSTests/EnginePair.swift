@@ -1,4 +1,5 @@
 import Core
+import Foundation
 import Testing
 
 @testable import TLS
@@ -23,12 +24,29 @@ struct EnginePair: ~Copyable {
         _ serverOptions: ServerTLSOptions, _ clientOptions: ClientTLSOptions,
         name: String? = "safe.test", outputSize: Int = 40_000
     ) throws {
-        let serverContext = try ServerTLSContext(serverOptions)
-        let clientContext = try ClientTLSContext(clientOptions)
+        self.init(
+            try ServerTLSContext(serverOptions, libraries: Self.libraries),
+            try ClientTLSContext(clientOptions), name: name, outputSize: outputSize)
+    }
+
+    /// A connection of its own between contexts that other connections use too.
+    init(
+        _ serverContext: ServerTLSContext, _ clientContext: ClientTLSContext,
+        name: String? = "safe.test", outputSize: Int = 40_000
+    ) {
         server = TLSEngine(server: serverContext)
         client = TLSEngine(client: clientContext, serverName: name)
         pool = BufferPool(chunkSize: outputSize, limit: 8)
     }
+
+    /// What servers parse certificates with: our own libraries, unless TLS_LIBRARIES says `stock`.
+    /// `Tools/test` runs the suite both ways.
+    static var libraries: CryptoLibraries {
+        ProcessInfo.processInfo.environment["TLS_LIBRARIES"] == "stock"
+            ? .stock : own ?? .stock
+    }
+
+    private static let own = CryptoLibraries.restricted()
 
     /// One call of the handshake on `side`, with at most `limit` bytes of what has arrived.
     /// Returns whether any byte moved.
@@ -71,6 +89,21 @@ struct EnginePair: ~Copyable {
             if !clientMoved && !serverMoved { return }
         }
         Issue.record("the handshake never ends")
+    }
+
+    /// Spoils the last byte of the client's signature, which TLS 1.2 sends in the clear; false when
+    /// it is not on its way.
+    mutating func spoilCertificateVerify() -> Bool {
+        var index = 0
+        while index + 5 < toServer.count {
+            let count = Int(toServer[index + 3]) << 8 | Int(toServer[index + 4])
+            if toServer[index] == 22, toServer[index + 5] == 15 {
+                toServer[index + 4 + count] ^= 1
+                return true
+            }
+            index += 5 + count
+        }
+        return false
     }
 
     var isComplete: Bool { server.isEstablished && client.isEstablished }
