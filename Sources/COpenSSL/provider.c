@@ -26,9 +26,11 @@ static const Selection selections[] = {
     { OSSL_OP_MAC, { "HMAC" } },
     { OSSL_OP_KDF, { "HKDF", "TLS13-KDF", "TLS1-PRF" } },
     { OSSL_OP_KEYEXCH, { "ECDH", "X25519", "X448" } },
-    { OSSL_OP_SIGNATURE, { "RSA", "ECDSA", "ED25519", "ED448" } },
+    // HMAC is a kind of key and of signature too: the binders of TLS 1.3's sessions are made so.
+    { OSSL_OP_SIGNATURE, { "RSA", "ECDSA", "ED25519", "ED448", "HMAC" } },
     { OSSL_OP_KEYMGMT,
-        { "RSA", "RSA-PSS", "EC", "X25519", "X448", "ED25519", "ED448", "HKDF", "TLS1-PRF" } },
+        { "RSA", "RSA-PSS", "EC", "X25519", "X448", "ED25519", "ED448", "HKDF", "TLS1-PRF",
+            "HMAC" } },
     { OSSL_OP_ASYM_CIPHER, { "RSA" } },
 };
 
