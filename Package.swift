@@ -84,7 +84,9 @@ let package = Package(
         // Benchmarks and tools.
         .executableTarget(
             name: "LoadGenerator",
-            dependencies: ["Core", "EventLoop", "TLS", argumentParser, histogram],
+            dependencies: [
+                "Core", "EventLoop", "TLS", "GatewayConfiguration", argumentParser, histogram,
+            ],
             path: "Benchmarks/LoadGenerator", swiftSettings: strict),
         .executableTarget(name: "Tidy", path: "Tools/Tidy", swiftSettings: strict),
 
@@ -94,7 +96,7 @@ let package = Package(
             swiftSettings: strict),
         tests("CoreTests", ["Core", "TestSupport"]),
         tests("EventLoopTests", ["EventLoop", "Core", "TestSupport"]),
-        tests("TLSTests", ["TLS", "Crypto", "Core", "TestSupport"]),
+        tests("TLSTests", ["TLS", "Crypto", "Core", "COpenSSL", "TestSupport"]),
         tests("CryptoTests", ["Crypto", "Core", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "Core", "TestSupport"]),
         tests("UpstreamTests", ["Upstream", "Core", "TestSupport"]),

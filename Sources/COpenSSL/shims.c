@@ -26,6 +26,12 @@ void COpenSSL_SSL_CTX_disable_session_cache(SSL_CTX *ctx) {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 }
 
+// Sessions go to the callback alone; tickets are TLS 1.2's as well.
+void COpenSSL_SSL_CTX_enable_client_sessions(SSL_CTX *ctx) {
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
+}
+
 int COpenSSL_SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version) {
     return (int)SSL_CTX_set_min_proto_version(ctx, version);
 }

@@ -5,11 +5,11 @@ import Glibc
 import TLS
 
 /// Proves that TLS works with libraries of our own on the OpenSSL that is loaded: before they
-/// serve anybody, two clients of one certificate must get through, one verified anew and one from
-/// the validation cache, on each version of TLS.
+/// serve anybody, a client must get through three times on each version of TLS: verified anew, from
+/// the validation cache, and by resuming its session.
 struct FastPathSelfTest {
     private let clock: Now
-    private let pool = BufferPool(chunkSize: 32_768, limit: 2)
+    private let pool = BufferPool(chunkSize: 32_768, limit: 3)
 
     /// Libraries that have passed, or the reason why OpenSSL's default one must do.
     static func libraries(at now: Now) -> (libraries: CryptoLibraries?, reason: String) {
@@ -49,16 +49,23 @@ struct FastPathSelfTest {
         for version in [TLSVersion.tls13, .tls12] {
             var options = ServerTLSOptions(virtualHosts: [host])
             options.maximumVersion = version
+            let store = SessionStore(SessionOptions())
             let context = try ServerTLSContext(
-                options, libraries: libraries, at: clock.wallSeconds)
+                options, libraries: libraries, sessions: store,
+                at: clock.wallSeconds)
             context.setTime(clock)
-            let peers = try ClientTLSContext(
-                ClientTLSOptions(
-                    trust: TrustStoreOptions(file: trust.path), certificate: clientFiles.paths))
-            for expected in [client.der, client.der] {
-                guard try handshake(context, peers) == expected else {
-                    throw GatewayError("the client is not who it is")
+            var clientOptions = ClientTLSOptions(
+                trust: TrustStoreOptions(file: trust.path), certificate: clientFiles.paths)
+            clientOptions.keepsSessions = true
+            let peers = try ClientTLSContext(clientOptions)
+            var session: ClientSession?
+            for isResumed in store == nil ? [false, false] : [false, false, true] {
+                let offered = isResumed ? session : nil
+                guard !isResumed || offered != nil else {
+                    throw GatewayError("no session was given")
                 }
+                session = try handshake(
+                    context, peers, resuming: offered, expecting: client.der)
             }
             let statistics = context.validationStatistics
             guard statistics.hits == 1, statistics.misses == 1 else {
@@ -67,22 +74,33 @@ struct FastPathSelfTest {
         }
     }
 
-    /// The certificate that the server saw when the handshake was complete.
+    /// Connects a client, which must be `expected`; returns its session.
     private func handshake(
-        _ server: ServerTLSContext, _ client: ClientTLSContext
-    ) throws -> [UInt8]? {
+        _ server: ServerTLSContext, _ client: ClientTLSContext, resuming session: ClientSession?,
+        expecting expected: [UInt8]
+    ) throws -> ClientSession? {
         var serverEnd = TLSEngine(server: server)
-        var clientEnd = TLSEngine(client: client, serverName: "self.test")
-        guard var toServer = pool.take(), var toClient = pool.take() else { return nil }
+        var clientEnd = TLSEngine(client: client, serverName: "self.test", resuming: session)
+        guard var toServer = pool.take(), var toClient = pool.take(), var read = pool.take()
+        else { return nil }
         defer {
             pool.give(toServer)
             pool.give(toClient)
+            pool.give(read)
         }
         for _ in 0..<8 where !(serverEnd.isEstablished && clientEnd.isEstablished) {
             try Self.step(&clientEnd, reads: &toClient, writes: &toServer)
             try Self.step(&serverEnd, reads: &toServer, writes: &toClient)
         }
-        return clientEnd.isEstablished ? serverEnd.peer?.leaf.der : nil
+        guard clientEnd.isEstablished, serverEnd.peer?.leaf.der == expected else {
+            throw GatewayError("the client is not who it is")
+        }
+        // TLS 1.3 sends the session after the handshake.
+        var input = TLSInput(toClient.filled)
+        _ = clientEnd.read(into: &read, &input, &toServer)
+        guard clientEnd.isResumed == (session != nil), serverEnd.isResumed == clientEnd.isResumed
+        else { throw GatewayError("a session was not resumed") }
+        return clientEnd.takeSession()
     }
 
     private static func step(

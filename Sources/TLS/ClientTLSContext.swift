@@ -26,6 +26,7 @@ public final class ClientTLSContext {
             try TrustContext(settings, role: .servers)
         }
         if let trust { try context.verify(by: trust) }
+        if options.keepsSessions { ClientSessionRecord.keepSessions(of: context) }
         var protocols: [UInt8] = []
         for name in options.protocols {
             guard (1...255).contains(name.utf8.count) else {

@@ -24,8 +24,10 @@ struct HandshakeRecord {
     var refusal: TLSError?
     /// How often libssl has asked for a session.
     var sessionLookups = 0
-    /// Copies of the sessions that the client was told of, `SSL_SESSION`s of ours.
-    var sessions: [OpaquePointer] = unsafe []
+    /// Copies of the sessions that a server told its client of.
+    var minted: [SessionCopy] = []
+    /// A client's sessions; nil when it keeps none.
+    var sessions: ClientSessionRecord?
 
     init(transfer: UnsafePointer<COpenSSL_Transfer>, server: ServerTLSContext?) {
         unsafe self.transfer = unsafe transfer

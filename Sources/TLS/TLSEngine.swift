@@ -36,8 +36,6 @@ public struct TLSEngine: ~Copyable {
     public private(set) var sentCloseNotify = false
     /// The peer, when it showed a certificate, it is valid, and the handshake is complete.
     public private(set) var peer: VerifiedPeer?
-    /// Whether the connection resumed an earlier one's session.
-    public private(set) var isResumed = false
 
     // A class, so that the engine stays small and its hot path never copies strings.
     private final class Failure {
@@ -53,13 +51,19 @@ public struct TLSEngine: ~Copyable {
 
     /// The client side of a new connection to a server called `serverName`.
     ///
-    /// A name that can neither be sent nor verified fails the handshake.
-    public init(client: ClientTLSContext, serverName: String?) {
+    /// A name that can neither be sent nor verified fails the handshake. A `session` of another
+    /// context, for another name or of a chain that is no longer valid is not offered.
+    public init(
+        client: ClientTLSContext, serverName: String?, resuming session: ClientSession? = nil
+    ) {
         unsafe self.init(context: client.context, unsafe client.transfer.pointer, nil, client)
         unsafe SSL_set_connect_state(ssl)
         unsafe record.pointee.trust = client.trust
         if unsafe !client.prepare(ssl, serverName: serverName) {
             failure = Failure(TLSError(.serverName, "no name to verify the server by"))
+        } else if client.options.keepsSessions {
+            unsafe record.pointee.sessions = unsafe ClientSessionRecord(
+                ssl, client, serverName: serverName, resuming: session)
         }
     }
 
@@ -90,7 +94,6 @@ public struct TLSEngine: ~Copyable {
         // libssl would call the session of a connection that was not closed a bad one (S13).
         unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         unsafe SSL_free(ssl)
-        unsafe record.pointee.sessions.forEach { unsafe SSL_SESSION_free($0) }
         unsafe observer.deallocate()
         unsafe record.deinitialize(count: 1)
         unsafe record.deallocate()
@@ -312,12 +315,10 @@ public struct TLSEngine: ~Copyable {
                 unsafe SSL_get_SSL_CTX(ssl) == server.hosts[host].context.pointer
             else { return TLSError(.internal, "no virtual host was chosen") }
         }
-        isResumed = unsafe SSL_session_reused(ssl) == 1
+        let isResumed = unsafe SSL_session_reused(ssl) == 1
         if let error = isResumed ? adoptSession() : adoptVerification() { return error }
         if let store = server?.sessions {
-            while let session = unsafe record.pointee.sessions.popLast() {
-                unsafe store.insert(session)
-            }
+            while let session = unsafe record.pointee.minted.popLast() { store.insert(session) }
         }
         unsafe record.pointee.verification = nil
         isEstablished = true
@@ -339,7 +340,8 @@ public struct TLSEngine: ~Copyable {
     /// Makes the peer of a resumed handshake: what the session carries, which is what the full
     /// handshake found. The rules are checked again: libssl may have taken its time (S17).
     private mutating func adoptSession() -> TLSError? {
-        guard let server, let host = unsafe record.pointee.virtualHost,
+        guard let server else { return adoptOfferedSession() }
+        guard let host = unsafe record.pointee.virtualHost,
             let session = unsafe SSL_get_session(ssl),
             let identity = unsafe SessionIdentity.of(session),
             identity.isUsable(
@@ -352,6 +354,15 @@ public struct TLSEngine: ~Copyable {
         peer = identity.chain.map {
             VerifiedPeer($0, authenticatedAt: identity.authenticatedAt)
         }
+        return nil
+    }
+
+    /// The same for a client: the peer is the one that the session began with.
+    private mutating func adoptOfferedSession() -> TLSError? {
+        guard let offered = unsafe record.pointee.sessions?.offered,
+            unsafe record.pointee.trust == nil || offered.peer != nil
+        else { return TLSError(.internal, "a session was resumed whose server is unknown") }
+        peer = offered.peer
         return nil
     }
 

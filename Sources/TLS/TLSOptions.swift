@@ -112,6 +112,8 @@ public struct ClientTLSOptions: Sendable {
     public var groups = CipherDefaults.groups
     /// Most bytes in the server's certificate list.
     public var certificateListLimit = 65_536
+    /// Whether servers may give sessions that later connections resume.
+    public var keepsSessions = false
 
     /// The default settings with the given trust and own certificate.
     public init(trust: TrustStoreOptions?, certificate: CertificateFiles? = nil) {

@@ -49,6 +49,7 @@ uint64_t COpenSSL_serverOptions(void);
 uint64_t COpenSSL_clientOptions(void);
 void COpenSSL_SSL_CTX_set_default_modes(SSL_CTX *ctx);
 void COpenSSL_SSL_CTX_disable_session_cache(SSL_CTX *ctx);
+void COpenSSL_SSL_CTX_enable_client_sessions(SSL_CTX *ctx);
 int COpenSSL_SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version);
 int COpenSSL_SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version);
 int COpenSSL_SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *groups);

@@ -26,7 +26,7 @@ enum SessionCallbacks {
         let now = unsafe record.pointee.wallSeconds
         guard now > 0, let stored = store.find(id, binding: server.hosts[host].binding, at: now)
         else { return nil }
-        return unsafe SSL_SESSION_dup(stored.pointer)
+        return unsafe SSL_SESSION_dup(stored.session.pointer)
     }
 
     /// Notes a copy of the `session` that the client is being told of.
@@ -50,8 +50,8 @@ enum SessionCallbacks {
                 lifetime: store.options.lifetime)
             guard unsafe identity.attach(to: session) else { return }
         }
-        if let copy = unsafe SSL_SESSION_dup(session) {
-            unsafe record.pointee.sessions.append(copy)
+        if let copy = unsafe SessionCopy(copying: session) {
+            unsafe record.pointee.minted.append(copy)
         }
     }
 }

@@ -32,7 +32,6 @@ final class SessionIdentity: Sendable {
 ///
 /// Each is a private copy that no connection ever uses (S12). Nobody but expiry, revocation and
 /// eviction removes one: not a failed connection, which a stranger could bring about (S13).
-@safe
 public final class SessionStore: Sendable {
     /// Most sessions of one certificate on one virtual host (S15).
     static let mostPerLeaf = 8
@@ -55,22 +54,17 @@ public final class SessionStore: Sendable {
         capacityOfShard = options.capacity / count
     }
 
-    /// A private copy of a session.
-    @safe
+    /// A private copy of a session. Nothing changes it, so every thread may copy it.
     final class Stored: @unchecked Sendable {
-        // Invariant: an `SSL_SESSION` this object owns. Nothing changes it, so every thread may
-        // copy it.
-        let pointer: OpaquePointer
+        let session: SessionCopy
         let id: SessionID
         let identity: SessionIdentity
 
-        init(_ pointer: OpaquePointer, _ id: SessionID, _ identity: SessionIdentity) {
-            unsafe self.pointer = unsafe pointer
+        init(_ session: SessionCopy, _ id: SessionID, _ identity: SessionIdentity) {
+            self.session = session
             self.id = id
             self.identity = identity
         }
-
-        deinit { unsafe SSL_SESSION_free(pointer) }
 
         var owner: Owner? {
             identity.chain.map { Owner(leaf: $0.fingerprint, binding: identity.binding) }
@@ -99,15 +93,12 @@ public final class SessionStore: Sendable {
     /// Sessions that are kept.
     var count: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.sessions.count } } }
 
-    /// Keeps `session`, taking over that reference.
-    func insert(_ session: OpaquePointer) {
-        guard let id = unsafe SessionID(of: session),
-            let identity = unsafe SessionIdentity.of(session)
-        else {
-            unsafe SSL_SESSION_free(session)
-            return
-        }
-        let stored = unsafe Stored(session, id, identity)
+    /// Keeps `session`, which no connection uses.
+    func insert(_ session: SessionCopy) {
+        guard let id = unsafe SessionID(of: session.pointer),
+            let identity = unsafe SessionIdentity.of(session.pointer)
+        else { return }
+        let stored = Stored(session, id, identity)
         if let owner = stored.owner, let oldest = enter(id, for: owner) { _ = take(oldest) }
         let evicted = shard(of: id).state.withLock { state -> Stored? in
             state.sessions[id] = stored
