@@ -48,11 +48,13 @@ public final class ServerTLSContext {
         for host in options.virtualHosts {
             hosts.append(try Self.makeHost(host, options, libraries, at: now))
         }
-        if let sessions { SessionCallbacks.install(on: listener, sessions.options) }
         let argument = unsafe Unmanaged.passUnretained(self).toOpaque()
         for context in [listener] + hosts.map(\.context) {
             // S01: on every context, or the second ClientHello would go unchecked.
             unsafe SSL_CTX_set_client_hello_cb(context.pointer, chooseVirtualHost, argument)
+            // libssl takes the callbacks from the listener's, and whether TLS 1.2 names a session
+            // at all from the virtual host's.
+            if let sessions { SessionCallbacks.install(on: context, sessions.options) }
         }
     }
 

@@ -32,10 +32,11 @@ struct EnginePair: ~Copyable {
     /// A connection of its own between contexts that other connections use too.
     init(
         _ serverContext: ServerTLSContext, _ clientContext: ClientTLSContext,
-        name: String? = "safe.test", outputSize: Int = 40_000
+        name: String? = "safe.test", resuming session: ClientSession? = nil,
+        outputSize: Int = 40_000
     ) {
         server = TLSEngine(server: serverContext)
-        client = TLSEngine(client: clientContext, serverName: name)
+        client = TLSEngine(client: clientContext, serverName: name, resuming: session)
         pool = BufferPool(chunkSize: outputSize, limit: 8)
     }
 

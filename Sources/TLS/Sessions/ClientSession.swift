@@ -5,8 +5,8 @@ internal import COpenSSL
 /// Made by `TLSEngine.takeSession()`. Offer a TLS 1.3 session to one connection only, so that
 /// nobody can tell that both are ours (RFC 8446 §C.4). Belongs to the thread of its context.
 public final class ClientSession {
-    private let copy: SessionCopy
-    private let context: ClientTLSContext
+    let copy: SessionCopy
+    let context: ClientTLSContext
     private let serverName: String?
     /// The server, as the full handshake that all this began with verified it; nil when the
     /// context verifies none.

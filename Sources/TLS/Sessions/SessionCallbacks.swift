@@ -7,7 +7,7 @@ enum SessionCallbacks {
     /// Most look-ups for one ClientHello (S14).
     static let mostLookups = 2
 
-    /// Installs the callbacks on a listener's context, from which every connection takes them.
+    /// Installs the callbacks on a server's context.
     static func install(on context: SSLContext, _ options: SessionOptions) {
         unsafe COpenSSL_SSL_CTX_use_external_sessions(
             context.pointer, Int(min(options.lifetime, SessionOptions.longestLifetime)))
