@@ -4,8 +4,8 @@ import TLS
 
 /// A file that names many client certificates, one in each line: `chain.pem key.pem`.
 struct CertificateList {
-    /// Ten thousand lines with long paths; more than this is another file.
-    private static let sizeLimit = 4 << 20
+    /// A hundred thousand lines with long paths; more than this is another file.
+    private static let sizeLimit = 16 << 20
     /// At least one.
     let files: [CertificateFiles]
 
@@ -35,7 +35,7 @@ struct CertificateList {
             if count == 0 { return String(decoding: bytes, as: UTF8.self) }
             bytes += chunk[..<count]
             guard bytes.count <= sizeLimit else {
-                throw ValidationError("--cert-list: '\(path)' is larger than 4 MiB")
+                throw ValidationError("--cert-list: '\(path)' is larger than 16 MiB")
             }
         }
     }

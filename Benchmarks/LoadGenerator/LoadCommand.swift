@@ -1,6 +1,7 @@
 import ArgumentParser
 import Core
 import EventLoop
+import GatewayConfiguration
 import Glibc
 import TLS
 
@@ -11,7 +12,7 @@ struct LoadCommand: ParsableCommand {
         commandName: "LoadGenerator",
         abstract: "Send HTTP/1.1 requests over mutual TLS and measure what comes back.")
 
-    @Option(help: "Address of the gateway: 127.0.0.1:PORT.")
+    @Option(help: "Address of the gateway: 127.0.0.1:PORT or [::1]:PORT.")
     var target: String
 
     @Option(help: "Server name (SNI and Host).")
@@ -44,6 +45,30 @@ struct LoadCommand: ParsableCommand {
     @Flag(help: "A new connection, with a full handshake, for each request.")
     var newConnectionPerRequest = false
 
+    @Flag(
+        help: """
+            With --new-connection-per-request: each connection resumes the session of the one \
+            before it, of as many series as there are connections at once.
+            """)
+    var resume = false
+
+    @Option(
+        help: """
+            With --new-connection-per-request: the requests to send at most, if the duration does \
+            not end before; 0 for no limit.
+            """)
+    var requests = 0
+
+    @Option(
+        help: """
+            Instead of all that, at most so many new connections that each send the same recorded \
+            ClientHello, wait for the first answer, and go.
+            """)
+    var floodHellos = 0
+
+    @Option(help: "Seconds between the opening of kept connections and the measurement.")
+    var settle = 0.0
+
     @Option(help: "Path of the requests.")
     var path = "/"
 
@@ -73,6 +98,12 @@ struct LoadCommand: ParsableCommand {
         guard rate == 0 || !newConnectionPerRequest else {
             throw ValidationError("--rate and --new-connection-per-request exclude each other")
         }
+        guard newConnectionPerRequest || (!resume && requests == 0) else {
+            throw ValidationError("--resume and --requests need --new-connection-per-request")
+        }
+        guard connections > 0, requests >= 0, floodHellos >= 0, settle >= 0 else {
+            throw ValidationError("a number is negative, or there are no connections")
+        }
         guard readRate == 0 || (readRate > 0 && rate == 0 && !newConnectionPerRequest) else {
             throw ValidationError("--read-rate is for the closed loop on connections that stay")
         }
@@ -80,28 +111,27 @@ struct LoadCommand: ParsableCommand {
 
     func run() throws {
         guard let address = Self.address(target) else {
-            throw ValidationError("--target: '\(target)' is no IPv4 address with a port")
+            throw ValidationError("--target: '\(target)' is no IP address with a port")
         }
         signal(SIGPIPE, SIG_IGN)
         _ = try? Sockets.raiseDescriptorLimit(to: UInt64(connections + 64))
         do {
-            let contexts = try certificates().map {
-                try ClientTLSContext(
-                    ClientTLSOptions(trust: TrustStoreOptions(file: ca), certificate: $0))
-            }
+            let contexts = try ClientContexts(
+                certificates().map {
+                    var options = ClientTLSOptions(
+                        trust: TrustStoreOptions(file: ca), certificate: $0)
+                    options.keepsSessions = resume
+                    return options
+                })
             var options = LoopOptions()
             options.socketLimit = connections + 1_024
             // Small pieces, so that no connection is ahead of its rate by more than 1/8 s.
             if readRate > 0 { options.epollReadSize = min(max(readRate / 8, 1_024), 32_768) }
             let plan = LoadPlan(self, address: address)
-            let figures: LoadFigures
             switch try BackendProbe.probe(IOChoice(rawValue: io) ?? .epoll, options: options) {
-            case .uring:
-                figures = Self.drive(try UringBackend(options: options), plan, contexts)
-            case .epoll:
-                figures = Self.drive(try EpollBackend(options: options), plan, contexts)
+            case .uring: drive(try UringBackend(options: options), plan, contexts)
+            case .epoll: drive(try EpollBackend(options: options), plan, contexts)
             }
-            print(json ? figures.json : figures.text)
         } catch {
             print("error: \(error)")
             throw ExitCode(1)
@@ -115,19 +145,23 @@ struct LoadCommand: ParsableCommand {
         return [CertificateFiles(chain: cert, key: key)]
     }
 
-    private static func drive<Loop: Backend & ~Copyable>(
-        _ loop: consuming Loop, _ plan: LoadPlan, _ contexts: [ClientTLSContext]
-    ) -> LoadFigures {
-        var driver = LoadDriver(loop: loop, plan: plan, contexts: contexts)
-        driver.run()
-        return driver.figures
+    private func drive<Loop: Backend & ~Copyable>(
+        _ loop: consuming Loop, _ plan: LoadPlan, _ contexts: ClientContexts
+    ) {
+        if floodHellos > 0, let context = contexts.context(0) {
+            var driver = FloodDriver(
+                loop: loop, plan: plan, context: context, most: floodHellos)
+            driver.run()
+            print(json ? driver.figures.json : driver.figures.text)
+        } else {
+            var driver = LoadDriver(loop: loop, plan: plan, contexts: contexts)
+            driver.run()
+            print(json ? driver.figures.json : driver.figures.text)
+        }
     }
 
     private static func address(_ text: String) -> SocketAddress? {
-        let parts = text.split(separator: ":")
-        guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
-        let octets = parts[0].split(separator: ".").compactMap { UInt32($0) }
-        guard octets.count == 4, octets.allSatisfy({ $0 < 256 }) else { return nil }
-        return .ipv4(octets.reduce(0) { $0 << 8 | $1 }, port: port)
+        guard let address = SocketAddress(text), address.port != nil else { return nil }
+        return address
     }
 }

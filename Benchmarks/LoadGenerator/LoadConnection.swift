@@ -14,6 +14,8 @@ struct LoadConnection: ~Copyable {
     }
 
     let socket: SocketHandle
+    /// Where its session goes; nil where sessions are not kept.
+    let turn: SessionSlots.Turn?
     var engine: TLSEngine
     var output: Buffer?
     var inFlight: Buffer?
@@ -30,8 +32,12 @@ struct LoadConnection: ~Copyable {
     var readsAgainAt: Instant?
     private var response = LoadResponse()
 
-    init(socket: SocketHandle, engine: consuming TLSEngine, isWarm: Bool) {
+    init(
+        socket: SocketHandle, engine: consuming TLSEngine, isWarm: Bool,
+        turn: SessionSlots.Turn? = nil
+    ) {
         self.socket = socket
+        self.turn = turn
         self.isWarm = isWarm
         self.engine = engine
     }

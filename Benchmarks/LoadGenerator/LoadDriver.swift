@@ -17,8 +17,9 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private var loop: Loop
     private let plan: LoadPlan
     /// One for each client certificate, used in turn.
-    private let contexts: [ClientTLSContext]
+    private let contexts: ClientContexts
     private var connectionsMade = 0
+    private var sessions: SessionSlots
     private let pool: BufferPool
     private var plain: Buffer
     private var connections: Slab<LoadConnection>
@@ -34,10 +35,12 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private var unanswered = 0
     var figures = LoadFigures()
 
-    init(loop: consuming Loop, plan: LoadPlan, contexts: [ClientTLSContext]) {
+    init(loop: consuming Loop, plan: LoadPlan, contexts: ClientContexts) {
         self.loop = loop
         self.plan = plan
         self.contexts = contexts
+        // Those that are closing hold theirs no longer.
+        sessions = SessionSlots(count: plan.connections)
         pool = BufferPool(chunkSize: Limits.relayChunk, limit: 4 * plan.connections + 16)
         guard let plain = pool.take() else { preconditionFailure("a new pool has a chunk") }
         self.plain = plain
@@ -80,6 +83,8 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     }
 
     private mutating func measure() {
+        let settled = loop.now.monotonic + plan.settling
+        while loop.now.monotonic < settled { turn(until: settled) }
         phase = .measuring
         figures.bytesIn = 0
         figures.bytesOut = 0
@@ -89,7 +94,7 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         if plan.interval == nil {
             while let handle = idle.popFirst() { self.start(handle, dueAt: start) }
         }
-        while loop.now.monotonic < endsAt {
+        while loop.now.monotonic < endsAt, !isComplete {
             sendDue()
             openMore()
             turn(until: min(endsAt, nextWake))
@@ -98,6 +103,9 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
         if plan.readRate == nil { drain() }
         figures.seconds = seconds(since: start)
     }
+
+    /// Whether as many requests were answered as there should be, or failed.
+    private var isComplete: Bool { connectionsMade >= plan.requestLimit && unanswered == 0 }
 
     private var nextWake: Instant {
         if plan.readRate != nil { return loop.now.monotonic + LoadPlan.readingTick }
@@ -200,6 +208,8 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     /// The handshake is done, as far as the client can tell.
     private mutating func opened(_ handle: SlabHandle) {
         figures.handshakes += 1
+        if connections[handle].engine.isResumed { figures.resumed += 1 }
+        if connections[handle].turn?.isFirst == true { figures.firstHandshakes += 1 }
         flush(handle)
         guard !connections[handle].isClosing else { return }
         // A whole answer would take a slow reader longer than the run.
@@ -265,15 +275,13 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     // MARK: Connections
 
     private mutating func openMore() {
-        while toOpen > 0, opening < LoadPlan.openingLimit, let handle = connections.nextHandle {
+        while toOpen > 0, opening < LoadPlan.openingLimit, connectionsMade < plan.requestLimit,
+            let handle = connections.nextHandle
+        {
             toOpen -= 1
             switch loop.connect(to: plan.address, owner: Self.owner(handle)) {
             case .success(let socket):
-                let context = contexts[connectionsMade % contexts.count]
-                connectionsMade += 1
-                let engine = TLSEngine(client: context, serverName: plan.serverName)
-                _ = connections.insert(
-                    LoadConnection(socket: socket, engine: engine, isWarm: plan.isNewPerRequest))
+                insert(socket)
                 // Where the handshake is measured, a request is due before it.
                 if plan.isNewPerRequest {
                     setDue(handle, loop.now.monotonic)
@@ -285,6 +293,20 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
                 return
             }
         }
+    }
+
+    private mutating func insert(_ socket: SocketHandle) {
+        let turn = plan.resumes ? sessions.take() : nil
+        // A series of sessions is one client's.
+        guard let context = contexts.context(turn?.slot ?? connectionsMade) else {
+            preconditionFailure("a certificate that was listed cannot be loaded")
+        }
+        connectionsMade += 1
+        let engine = TLSEngine(
+            client: context, serverName: plan.serverName, resuming: turn?.session)
+        _ = connections.insert(
+            LoadConnection(
+                socket: socket, engine: engine, isWarm: plan.isNewPerRequest, turn: turn))
     }
 
     private static func owner(_ handle: SlabHandle) -> UInt64 {
@@ -350,6 +372,9 @@ struct LoadDriver<Loop: Backend & ~Copyable>: ~Copyable {
     private mutating func close(_ handle: SlabHandle) {
         guard !connections[handle].isClosing else { return }
         connections[handle].isClosing = true
+        if let turn = connections[handle].turn {
+            sessions.give(turn.slot, connections[handle].engine.takeSession())
+        }
         loop.close(connections[handle].socket, reset: false)
     }
 }

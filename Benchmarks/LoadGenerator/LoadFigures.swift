@@ -7,6 +7,10 @@ struct LoadFigures {
     /// Requests answered before the measurement began, one for each connection that is kept.
     var warmUps: UInt64 = 0
     var handshakes: UInt64 = 0
+    /// Those of them that resumed a session.
+    var resumed: UInt64 = 0
+    /// Those that had nothing to resume, being the first of their series.
+    var firstHandshakes: UInt64 = 0
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
     var seconds = 0.0
@@ -43,14 +47,16 @@ struct LoadFigures {
             + kinds.joined(separator: ",") + "},\"seconds\":\(seconds),\"bytesIn\":\(bytesIn),"
             + "\"bytesOut\":\(bytesOut),\"p50us\":\(percentile(50)),\"p99us\":\(percentile(99)),"
             + "\"p999us\":\(percentile(99.9)),\"handshakes\":\(handshakes),\"held\":\(held),"
-            + "\"warmUps\":\(warmUps)}"
+            + "\"warmUps\":\(warmUps),\"resumed\":\(resumed),"
+            + "\"firstHandshakes\":\(firstHandshakes)}"
     }
 
     var text: String {
         let perSecond = seconds > 0 ? Double(requests) / seconds : 0
         return """
             \(requests) requests in \(seconds) s (\(Int(perSecond)) per second), \
-            \(handshakes) handshakes, errors \(errors)
+            \(handshakes) handshakes (\(resumed) resumed, \(handshakes - resumed) full), \
+            errors \(errors)
             latency: p50 \(percentile(50)) us, p99 \(percentile(99)) us, \
             p99.9 \(percentile(99.9)) us
             """

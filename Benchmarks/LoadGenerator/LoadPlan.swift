@@ -9,6 +9,12 @@ struct LoadPlan {
     /// Time between two requests of the open loop; nil for the closed loop.
     let interval: Nanoseconds?
     let isNewPerRequest: Bool
+    /// Whether each new connection resumes an earlier one's session.
+    let resumes: Bool
+    /// The most connections where each is for one request.
+    let requestLimit: Int
+    /// Time between the opening of kept connections and the measurement.
+    let settling: Nanoseconds
     let holdsIdle: Bool
     /// Bytes a second that each connection reads at most; nil for no limit.
     let readRate: UInt64?
@@ -32,6 +38,9 @@ struct LoadPlan {
         duration = Nanoseconds(UInt64(options.duration * 1e9))
         interval = options.rate > 0 ? Nanoseconds(UInt64(1e9 / options.rate)) : nil
         isNewPerRequest = options.newConnectionPerRequest
+        resumes = options.resume
+        requestLimit = options.requests > 0 ? options.requests : Int.max
+        settling = Nanoseconds(UInt64(options.settle * 1e9))
         holdsIdle = options.holdIdle
         readRate = options.readRate > 0 ? UInt64(options.readRate) : nil
         request = Self.request(options, uploadBytes: options.uploadBytes)
