@@ -31,7 +31,24 @@ struct CertificatesCommand: ParsableCommand {
         @Option(help: "Folder that takes the files; made when it is missing.")
         var output: String
 
-        func run() throws { try CertificateFolder(output).writeEveryKind() }
+        @Option(
+            help: """
+                Further clients, for load: files in `clients`, which share one key, and a line \
+                `CHAIN KEY` for each in `clients.list`.
+                """)
+        var clients = 0
+
+        func validate() throws {
+            guard 0...100_000 ~= clients else {
+                throw ValidationError("--clients: from 0 to 100000")
+            }
+        }
+
+        func run() throws {
+            let maker = try CertificateFolder(output)
+            let issuer = try maker.writeEveryKind()
+            if clients > 0 { try maker.writeClients(clients, below: issuer) }
+        }
     }
 }
 
@@ -90,7 +107,26 @@ struct CertificateFolder {
         try OutputFile.write(try certificate.key.pem, to: "\(path)/\(name).key", mode: 0o600)
     }
 
-    func writeEveryKind() throws {
+    /// Writes `count` clients that have names and serial numbers of their own, but one key: a
+    /// gateway tells certificates apart, and keys take longer to make.
+    func writeClients(_ count: Int, below issuer: CertificateAuthority) throws {
+        let folder = try CertificateFolder("\(path)/clients")
+        let key = try CertificateKey(.p256)
+        try OutputFile.write(try key.pem, to: "\(path)/clients.key", mode: 0o600)
+        var list = ""
+        for number in 1...count {
+            let request = CertificateRequest.client(
+                [.init("CN", "client\(number)")], notBefore: start, notAfter: end)
+            let client = try issuer.issue(request, key: key)
+            try folder.write(client, named: "\(number)", withKey: false)
+            list += "\(folder.path)/\(number).pem \(path)/clients.key\n"
+        }
+        try OutputFile.write(list, to: "\(path)/clients.list", mode: 0o644)
+    }
+
+    /// Returns the intermediate authority that some of them come from.
+    @discardableResult
+    func writeEveryKind() throws -> CertificateAuthority {
         let root = try root("Postern test CA")
         let middle = try intermediate("Postern test issuer", root)
         try write(root, named: "ca", withKey: false)
@@ -132,5 +168,6 @@ struct CertificateFolder {
             try client(root, [.init("CN", "evil\r\nX-Admin: 1")]), named: "control-characters")
         try write(
             try client(root, [.init("CN", "good.example.com\0.evil.example")]), named: "nul")
+        return middle
     }
 }
