@@ -1,9 +1,12 @@
 """Processes that are started pinned to a core and ended again, and what the kernel says of them."""
 
+import os
 import pathlib
 import subprocess
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+POSTERN = pathlib.Path(os.environ.get("GATEWAY_BINARY", ROOT / ".build/release/postern"))
 PROXY_CORE = 0
 LOAD_CORE = 1
 

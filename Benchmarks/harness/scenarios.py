@@ -7,11 +7,14 @@ import statistics
 import subprocess
 import time
 
+from . import proxies
 from .certificates import CLIENT_LIST
 from .processes import LOAD_CORE, core_times, utilisation
 from .proxies import LOAD_GENERATOR
 
 MIB = 1 << 20
+# Of the handshakes that could resume a session; a proxy may refuse one now and then.
+RESUMED_SHARE = 0.99
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,15 +26,33 @@ class Scenario:
     response_bytes: int = 1024
     # Whether connections are opened once and kept: then their handshakes are not measured.
     keeps_connections: bool = True
-    # How many client certificates are used in turn; 0 for the one that all else uses.
+    # How many client certificates are used in turn; 0 for one alone, `client`.
     client_certificates: int = 0
+    # The client's chain and key, and the root above them that the proxies trust.
+    client: str = "client"
+    trust: str = "ca.pem"
+    # Whether the handshakes resume sessions.
+    resumes: bool = False
+    # Settings of Postern alone, each KEY=VALUE.
+    overrides: tuple = ()
 
     def command(self, directory, port, seconds):
         """The load generator's command of one run."""
         arguments = self.arguments
         if self.client_certificates:
             arguments += ("--cert-list", str(directory / CLIENT_LIST))
-        return load_command(directory, port, self.connections, seconds, arguments)
+        return load_command(
+            directory, port, self.connections, seconds, arguments, self.client
+        )
+
+    def start(self, name, directory, backend_port):
+        """Starts a proxy for this scenario; settings that this build has not are left out."""
+        unknown = self.unknown_overrides()
+        overrides = tuple(one for one in self.overrides if one not in unknown)
+        return proxies.start(name, directory, backend_port, self.trust, overrides)
+
+    def unknown_overrides(self):
+        return [one for one in self.overrides if not proxies.knows(one.split("=")[0])]
 
 
 SCENARIOS = (
@@ -48,6 +69,20 @@ SCENARIOS = (
         "handshake1000", "handshake + 1 GET, 1,000 client certificates", 16,
         ("--new-connection-per-request",), keeps_connections=False, client_certificates=1000,
     ),
+    Scenario(
+        "handshakersa", "handshake + 1 GET, RSA-2048 client chain", 16,
+        ("--new-connection-per-request",), keeps_connections=False,
+        client="rsa-client", trust="rsa-ca.pem",
+    ),
+    Scenario(
+        "resume", "resumed handshake + 1 GET", 16, ("--new-connection-per-request", "--resume"),
+        keeps_connections=False, resumes=True,
+    ),
+    Scenario(
+        "cold", "handshake + 1 GET, Postern's validation cache off", 16,
+        ("--new-connection-per-request",), keeps_connections=False,
+        overrides=("tls.validationCache.capacity=0",),
+    ),
 )
 
 # What a slow reader asks for and how fast it takes it: nobody's buffers should hold that much.
@@ -59,25 +94,31 @@ class LoadError(Exception):
     """The load generator failed, or some of its requests did."""
 
 
-def load_command(directory, port, connections, seconds, arguments=()):
+def load_command(directory, port, connections, seconds, arguments=(), client="client"):
     return [
         "taskset", "-c", str(LOAD_CORE), str(LOAD_GENERATOR),
         "--target", f"127.0.0.1:{port}", "--server-name", "localhost",
-        "--ca", str(directory / "ca.pem"), "--cert", str(directory / "client.pem"),
-        "--key", str(directory / "client.key"), "--connections", str(connections),
+        "--ca", str(directory / "ca.pem"), "--cert", str(directory / f"{client}.pem"),
+        "--key", str(directory / f"{client}.key"), "--connections", str(connections),
         "--duration", str(seconds), "--header-bytes", "700", "--path", "/benchmark",
         "--json", *arguments,
     ]
 
 
-def parse_load(name, output, may_be_idle=False):
-    """The load generator's figures, or an error if not every request was answered."""
+def parse_figures(name, output):
+    """The load generator's figures."""
     try:
         figures = json.loads(output.strip().splitlines()[-1])
     except (IndexError, json.JSONDecodeError):
         figures = json.loads(output) if output.strip().startswith("{") else None
     if figures is None:
         raise LoadError(f"{name}: the load generator printed no figures")
+    return figures
+
+
+def parse_load(name, output, may_be_idle=False):
+    """The load generator's figures, or an error if not every request was answered."""
+    figures = parse_figures(name, output)
     if figures["errors"] or not (figures["requests"] or may_be_idle):
         raise LoadError(
             f"{name}: {figures['errors']} errors ({figures['errorKinds']}), "
@@ -89,7 +130,18 @@ def parse_load(name, output, may_be_idle=False):
 def load(scenario, name, directory, port, seconds):
     """One run of the load generator."""
     command = scenario.command(directory, port, seconds)
-    return _finished(f"{scenario.name} through {name}", command, seconds)
+    figures = _finished(f"{scenario.name} through {name}", command, seconds)
+    if scenario.resumes:
+        _check_resumed(f"{scenario.name} through {name}", figures)
+    return figures
+
+
+def _check_resumed(name, figures):
+    """A measurement of resumed handshakes is none where the proxy prefers full ones."""
+    resumed = figures["resumed"]
+    possible = figures["handshakes"] - figures["firstHandshakes"]
+    if possible <= 0 or resumed < RESUMED_SHARE * possible:
+        raise LoadError(f"{name}: {resumed} of {possible} handshakes were resumed")
 
 
 def _finished(name, command, seconds, may_be_idle=False):
@@ -101,7 +153,9 @@ def _finished(name, command, seconds, may_be_idle=False):
 
 def _opening_command(scenario, directory, port):
     """Opens and closes the scenario's connections, for what that alone costs."""
-    return load_command(directory, port, scenario.connections, 1, ("--hold-idle",))
+    return load_command(
+        directory, port, scenario.connections, 1, ("--hold-idle",), scenario.client
+    )
 
 
 def answers(backend_port):
@@ -151,6 +205,8 @@ def measure(scenario, name, process, directory, port, backend_port, seconds):
         "p99us": figures["p99us"],
         "proxyCore": busy["cpu0"],
         "loadCore": busy["cpu1"],
+        "handshakes": figures["handshakes"],
+        "resumedHandshakes": figures["resumed"],
     }
 
 
