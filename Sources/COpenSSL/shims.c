@@ -184,3 +184,24 @@ int COpenSSL_addText(GENERAL_NAMES *stack, int type, const char *text) {
 int COpenSSL_addAddress(GENERAL_NAMES *stack, const char *literal) {
     return addName(stack, GEN_IPADD, a2i_IPADDRESS(literal));
 }
+
+X509_CRL *COpenSSL_PEM_read_revocation_list(BIO *bio) {
+    return PEM_read_bio_X509_CRL(bio, NULL, refusePassword, NULL);
+}
+
+int COpenSSL_sk_X509_REVOKED_num(const STACK_OF(X509_REVOKED) *stack) {
+    return sk_X509_REVOKED_num(stack);
+}
+
+X509_REVOKED *COpenSSL_sk_X509_REVOKED_value(const STACK_OF(X509_REVOKED) *stack, int index) {
+    return sk_X509_REVOKED_value(stack, index);
+}
+
+int COpenSSL_sk_X509_EXTENSION_num(const STACK_OF(X509_EXTENSION) *stack) {
+    return sk_X509_EXTENSION_num(stack);
+}
+
+X509_EXTENSION *COpenSSL_sk_X509_EXTENSION_value(
+    const STACK_OF(X509_EXTENSION) *stack, int index) {
+    return sk_X509_EXTENSION_value(stack, index);
+}

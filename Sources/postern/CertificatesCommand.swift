@@ -10,7 +10,7 @@ struct CertificatesCommand: ParsableCommand {
 
     struct Demo: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "A CA, a server for localhost, and a client CN=client1.")
+            abstract: "A CA, its revocation list, a server for localhost, a client CN=client1.")
 
         @Option(help: "Folder that takes the files; made when it is missing.")
         var output: String
@@ -19,6 +19,7 @@ struct CertificatesCommand: ParsableCommand {
             let maker = try CertificateFolder(output)
             let root = try maker.root("Postern demo CA")
             try maker.write(root, named: "ca", withKey: false)
+            try maker.writeRevocations(of: root)
             try maker.write(try maker.server(root), named: "server")
             try maker.write(try maker.client(root, [.init("CN", "client1")]), named: "client")
         }
@@ -124,12 +125,29 @@ struct CertificateFolder {
         try OutputFile.write(list, to: "\(path)/clients.list", mode: 0o644)
     }
 
+    /// `ca.crl`, in which nothing is revoked, and `deny.txt`, which says how to refuse somebody.
+    func writeRevocations(of root: CertificateAuthority) throws {
+        let list = try root.revocationListPEM(
+            RevocationListRequest([], number: 1, thisUpdate: now, nextUpdate: end))
+        try OutputFile.write(list, to: "\(path)/ca.crl", mode: 0o644)
+        let text = """
+            # Certificates to refuse, one to a line, for example (without the #):
+            # sha256:FINGERPRINT, as `openssl x509 -noout -fingerprint -sha256` prints it
+            # spki-sha256:DIGEST, hexadecimal or base64, for every certificate of a key
+            # issuer:"CN=Postern demo CA" serial:01AB
+            # issuer-sha256:DIGEST serial:01AB, the digest of the issuer's name, DER
+
+            """
+        try OutputFile.write(text, to: "\(path)/deny.txt", mode: 0o644)
+    }
+
     /// Returns the intermediate authority that some of them come from.
     @discardableResult
     func writeEveryKind() throws -> CertificateAuthority {
         let root = try root("Postern test CA")
         let middle = try intermediate("Postern test issuer", root)
         try write(root, named: "ca", withKey: false)
+        try writeRevocations(of: root)
         try write(try server(root), named: "server")
         try write(try client(root, [.init("CN", "client1")]), named: "client")
         try write(try client(middle, [.init("CN", "client2")]), named: "intermediate")

@@ -108,3 +108,12 @@ void COpenSSL_keepFirstPresented(X509_STORE_CTX *context);
 void COpenSSL_SSL_CTX_use_external_sessions(SSL_CTX *ctx, long lifetime);
 // An index for data of sessions; a copy of a session calls `retain`, its end `release`.
 int COpenSSL_SSL_SESSION_new_index(void (*retain)(void *data), void (*release)(void *data));
+
+// Revocation lists.
+// Reads the next list; never asks on the terminal.
+X509_CRL *COpenSSL_PEM_read_revocation_list(BIO *bio);
+int COpenSSL_sk_X509_REVOKED_num(const STACK_OF(X509_REVOKED) *stack);
+X509_REVOKED *COpenSSL_sk_X509_REVOKED_value(const STACK_OF(X509_REVOKED) *stack, int index);
+int COpenSSL_sk_X509_EXTENSION_num(const STACK_OF(X509_EXTENSION) *stack);
+X509_EXTENSION *COpenSSL_sk_X509_EXTENSION_value(
+    const STACK_OF(X509_EXTENSION) *stack, int index);

@@ -87,7 +87,8 @@ enum CertificateBuilder {
         case .authority(let pathLength):
             let limit = pathLength.map { ",pathlen:\($0)" } ?? ""
             extensions.append((NID_basic_constraints, "critical,CA:TRUE" + limit))
-            extensions.append((NID_key_usage, "critical,keyCertSign,cRLSign"))
+            let lists = request.signsRevocationLists ? ",cRLSign" : ""
+            extensions.append((NID_key_usage, "critical,keyCertSign" + lists))
         case .leaf:
             extensions.append((NID_basic_constraints, "critical,CA:FALSE"))
             extensions.append((NID_key_usage, "critical,digitalSignature"))

@@ -70,6 +70,8 @@ public struct CertificateRequest: Sendable {
     public var extendedUsages: [ExtendedUsage] = []
     /// Whether it is an authority.
     public var constraint = Constraint.leaf
+    /// Whether an authority may sign revocation lists.
+    public var signsRevocationLists = true
     /// First second of validity, since 1970.
     public var notBefore: Int64
     /// Last second of validity, since 1970.
