@@ -1,6 +1,5 @@
 internal import COpenSSL
 internal import Core
-internal import Glibc
 
 /// A PEM file in memory, and the certificates or the key in it.
 @safe
@@ -14,23 +13,7 @@ struct PEMFile {
     /// Reads the file at `path`.
     init(path: String) throws(TLSConfigurationError) {
         self.path = path
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.unreadable(path, errno) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16_384)
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw Self.unreadable(path, errno) }
-            if count == 0 { break }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= Self.sizeLimit else {
-                throw TLSConfigurationError(
-                    path, "larger than 16 MiB", advice: "name a PEM file")
-            }
-        }
-        self.bytes = bytes
+        bytes = try FileBytes.read(path, limit: Self.sizeLimit)
     }
 
     /// All certificates in the file, in order.
@@ -87,12 +70,6 @@ struct PEMFile {
             return line.starts(with: "-----BEGIN ".utf8)
                 && line.suffix(16).elementsEqual("CERTIFICATE-----".utf8)
         }
-    }
-
-    private static func unreadable(_ path: String, _ code: Int32) -> TLSConfigurationError {
-        let text = unsafe String(cString: strerror(code))
-        return TLSConfigurationError(
-            path, "cannot be read (\(text))", advice: "check the path and its permissions")
     }
 
     private static func exhausted(_ path: String) -> TLSConfigurationError {

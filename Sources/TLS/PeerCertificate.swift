@@ -68,7 +68,8 @@ public struct PeerCertificate: Equatable, Sendable {
         return unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     }
 
-    private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
+    /// Seconds since 1970; nil when `time` is none.
+    static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
         var broken = unsafe tm()
         guard let time = unsafe time, unsafe ASN1_TIME_to_tm(time, &broken) == 1 else {
             return nil
