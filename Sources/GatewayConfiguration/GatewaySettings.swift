@@ -21,6 +21,8 @@ public struct GatewaySettings: Sendable {
     public var virtualHosts: [VirtualHostSettings] = []
     /// The upstreams.
     public var upstreams: [UpstreamSettings] = []
+    /// Which client certificates are revoked.
+    public var revocation = RevocationOptions()
     /// TLS towards clients.
     public var tls = TLSSettings()
     /// What is added to and removed from messages.

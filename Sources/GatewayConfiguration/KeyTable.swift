@@ -79,7 +79,7 @@ public enum KeyTable {
 
     /// The keys, in the order of the reference.
     public static let keys: [ConfigurationKey] =
-        general + edge + trust + upstream + tls + protocols + tuning
+        general + edge + trust + revocation + upstream + tls + protocols + tuning
 
     private static let general = [
         ConfigurationKey(
@@ -186,6 +186,25 @@ public enum KeyTable {
         ConfigurationKey(
             "trustStores.*.signatureAlgorithms", .list, "",
             "OpenSSL names, such as ecdsa-with-SHA256; the security level's when empty."),
+    ]
+
+    private static let revocation = [
+        ConfigurationKey(
+            "revocation.denyList", .file, nil,
+            "File of certificates to refuse whatever their issuers say; none when unset."),
+        ConfigurationKey(
+            "revocation.issuers.*.certificate", .file, nil,
+            "PEM file of an authority; the certificates it issued are checked with its lists."),
+        ConfigurationKey(
+            "revocation.issuers.*.crls", .files, nil,
+            "Its revocation lists: paths of PEM or DER files, or of folders of them."),
+        ConfigurationKey(
+            "revocation.issuers.*.whenStale", .choice(["closed", "grace", "open"]), "closed",
+            "Without a list in force: refuse all, rely on the last one for a time, or accept all."
+        ),
+        ConfigurationKey(
+            "revocation.issuers.*.grace", .duration, "24h",
+            "How long after its end a list is relied upon when whenStale is grace."),
     ]
 
     private static let upstream = [

@@ -18,6 +18,7 @@ struct SettingsBuilder {
             reader.fail("listeners", "at least one listener is required")
         }
         checkListeners()
+        revocation()
         protocols()
         limits()
     }
