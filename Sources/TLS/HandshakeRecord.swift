@@ -14,6 +14,8 @@ struct HandshakeRecord {
     var verification: ChainVerifier.Outcome?
     /// The leaf that was verified, an `X509`. Only to be compared: it may be gone.
     var verifiedLeaf: OpaquePointer?
+    /// What was known to be revoked when the peer was judged.
+    var revocationGeneration: UInt64 = 0
     /// The virtual host that the first ClientHello chose; `SSL_get_servername` decides nothing.
     var virtualHost: Int?
     /// The server name of the first ClientHello, lowercase, without a trailing dot.

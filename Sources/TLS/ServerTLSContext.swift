@@ -16,6 +16,8 @@ public final class ServerTLSContext {
     // choose a virtual host cannot complete.
     let listener: SSLContext
     private(set) var hosts: [VirtualHost] = []
+    /// What is revoked: for every handshake from now on.
+    public var revocation = RevocationSet.empty
 
     /// One virtual host, ready to be chosen.
     struct VirtualHost {

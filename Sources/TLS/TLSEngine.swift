@@ -317,6 +317,7 @@ public struct TLSEngine: ~Copyable {
         }
         let isResumed = unsafe SSL_session_reused(ssl) == 1
         if let error = isResumed ? adoptSession() : adoptVerification() { return error }
+        if let error = judgeAgain() { return error }
         if let store = server?.sessions {
             while let session = unsafe record.pointee.minted.popLast() { store.insert(session) }
         }
@@ -355,6 +356,17 @@ public struct TLSEngine: ~Copyable {
             VerifiedPeer($0, authenticatedAt: identity.authenticatedAt)
         }
         return nil
+    }
+
+    /// What was revoked while the handshake went on holds for it too (S19).
+    private mutating func judgeAgain() -> TLSError? {
+        guard let server, let peer,
+            unsafe server.revocation.generation != record.pointee.revocationGeneration
+        else { return nil }
+        let verdict = server.revocation.judge(
+            peer.validated.members, wallSeconds: unsafe record.pointee.wallSeconds)
+        return verdict == .good
+            ? nil : TLSError(.certificate, "the certificate was revoked during the handshake")
     }
 
     /// The same for a client: the peer is the one that the session began with.

@@ -186,7 +186,8 @@ private struct StockPair: ~Copyable {
         let list = try PEMFile(path: files.chain).certificates()
         let old = try #require(unsafe PeerCertificate(list[0]))
         let past = VerifiedPeer(
-            try #require(ValidatedChain([old], fingerprint: peer.fingerprint)), authenticatedAt: 0)
+            try #require(ValidatedChain([old], fingerprint: peer.fingerprint, members: [])),
+            authenticatedAt: 0)
         #expect(try !isResumed(past))
         #expect(try !isResumed(nil))
         #expect(try isResumed(peer))

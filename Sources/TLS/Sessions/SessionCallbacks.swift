@@ -26,6 +26,17 @@ enum SessionCallbacks {
         let now = unsafe record.pointee.wallSeconds
         guard now > 0, let stored = store.find(id, binding: server.hosts[host].binding, at: now)
         else { return nil }
+        unsafe record.pointee.revocationGeneration = server.revocation.generation
+        if let chain = stored.identity.chain {
+            switch server.revocation.judge(chain.members, wallSeconds: now) {
+            case .good: break
+            // A full handshake says what is wrong, or finds another path.
+            case .stale: return nil
+            case .revoked:
+                store.remove(stored)
+                return nil
+            }
+        }
         return unsafe SSL_SESSION_dup(stored.session.pointer)
     }
 

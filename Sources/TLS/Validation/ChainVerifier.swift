@@ -37,7 +37,9 @@ enum ChainVerifier {
         // S03: a connection that was switched to another virtual host must have switched its
         // rules as well.
         if unsafe trust.governs(context), unsafe record.pointee.trust === trust {
-            outcome = unsafe judge(context, trust, at: record.pointee.wallSeconds)
+            let revocation = unsafe record.pointee.server?.revocation ?? .empty
+            unsafe record.pointee.revocationGeneration = revocation.generation
+            outcome = unsafe judge(context, trust, revocation, at: record.pointee.wallSeconds)
         } else {
             outcome = .refused(
                 Refusal(
@@ -58,7 +60,7 @@ enum ChainVerifier {
 
     /// The verdict on what `context` holds: a remembered one, or a new one.
     private static func judge(
-        _ context: OpaquePointer, _ trust: TrustContext, at now: Int64
+        _ context: OpaquePointer, _ trust: TrustContext, _ revocation: RevocationSet, at now: Int64
     ) -> Outcome {
         guard let presented = unsafe X509_STORE_CTX_get0_cert(context),
             let der = unsafe trust.encoding(of: presented)
@@ -70,8 +72,17 @@ enum ChainVerifier {
         if let cache = trust.cache, now > 0,
             let found = cache.find(fingerprint, der: der, at: now)
         {
-            unsafe useDecoded(found.certificate, in: context)
-            return .valid(found.chain)
+            switch revocation.judge(found.chain.members, wallSeconds: now) {
+            case .good:
+                unsafe useDecoded(found.certificate, in: context)
+                return .valid(found.chain)
+            case .revoked(let index, let reason):
+                cache.revoke(fingerprint)
+                if index == 0 { return .refused(revoked(found.chain, at: index, reason)) }
+            // There may be another path, around the member that is revoked.
+            case .stale(let index, let issuer):
+                return .refused(stale(found.chain, at: index, issuer))
+            }
         }
         guard unsafe decodePresented(in: context, trust) else {
             return .refused(
@@ -83,18 +94,22 @@ enum ChainVerifier {
         guard unsafe X509_verify_cert(context) == 1 else {
             return unsafe .refused(refusal(of: context))
         }
-        return unsafe validate(context, fingerprint, trust, at: now)
+        return unsafe validate(context, fingerprint, trust, revocation, at: now)
     }
 
     /// Judges the chain that OpenSSL found by what else is asked of it, and remembers it.
     private static func validate(
-        _ context: OpaquePointer, _ fingerprint: Fingerprint, _ trust: TrustContext, at now: Int64
+        _ context: OpaquePointer, _ fingerprint: Fingerprint, _ trust: TrustContext,
+        _ revocation: RevocationSet, at now: Int64
     ) -> Outcome {
         // A verification whose error was set aside is none (S07).
         guard unsafe X509_STORE_CTX_get_error(context) == X509_V_OK,
             let stack = unsafe X509_STORE_CTX_get0_chain(context),
             let certificates = unsafe certificates(of: stack, trust),
-            let chain = ValidatedChain(certificates, fingerprint: fingerprint),
+            let members = unsafe ChainMember.chain(
+                count: certificates.count,
+                { unsafe COpenSSL_sk_X509_value(stack, Int32($0)) }),
+            let chain = ValidatedChain(certificates, fingerprint: fingerprint, members: members),
             let leaf = unsafe X509_STORE_CTX_get0_cert(context)
         else { return unsafe .refused(refusal(of: context)) }
         if let refused = unsafe trust.policy.refusal(of: stack, certificates) {
@@ -104,6 +119,11 @@ enum ChainVerifier {
                     subject: unsafe COpenSSL_sk_X509_value(stack, Int32(refused.depth))
                         .flatMap(unsafe printableSubject),
                     leaf: chain.leaf))
+        }
+        switch revocation.judge(members, wallSeconds: now) {
+        case .good: break
+        case .revoked(let index, let reason): return .refused(revoked(chain, at: index, reason))
+        case .stale(let index, let issuer): return .refused(stale(chain, at: index, issuer))
         }
         if now > 0 { unsafe trust.cache?.insert(chain, leaf, at: now) }
         // Neither is needed any more: libssl would keep both for as long as the connection lives.
@@ -185,6 +205,22 @@ enum ChainVerifier {
     private static func peerConnection(of context: OpaquePointer) -> OpaquePointer? {
         let index = SSL_get_ex_data_X509_STORE_CTX_idx()
         return unsafe OpaquePointer(X509_STORE_CTX_get_ex_data(context, index))
+    }
+
+    private static func revoked(
+        _ chain: ValidatedChain, at index: Int, _ reason: RevocationReason
+    ) -> Refusal {
+        Refusal(
+            code: X509_V_ERR_CERT_REVOKED, depth: index,
+            reason: "the certificate is revoked (\(reason))", leaf: chain.leaf)
+    }
+
+    private static func stale(
+        _ chain: ValidatedChain, at index: Int, _ issuer: String
+    ) -> Refusal {
+        Refusal(
+            code: X509_V_ERR_CRL_HAS_EXPIRED, depth: index,
+            reason: "no revocation list of issuer '\(issuer)' is in force", leaf: chain.leaf)
     }
 
     private static func refusal(of context: OpaquePointer) -> Refusal {

@@ -22,17 +22,22 @@ public final class ValidatedChain: Sendable {
     public let notBefore: Int64
     /// Earliest `notAfter` over all of them, anchor included: seconds since 1970.
     public let notAfter: Int64
+    /// What revocation needs to know of each.
+    public let members: [ChainMember]
     /// Set once at most, by whoever comes first.
     public let attachment = AtomicLazyReference<ChainAttachment>()
 
     /// The chain of `certificates`, the leaf first; nil when there is none.
-    init?(_ certificates: [PeerCertificate], fingerprint: Fingerprint) {
+    init?(
+        _ certificates: [PeerCertificate], fingerprint: Fingerprint, members: [ChainMember]
+    ) {
         guard let leaf = certificates.first else { return nil }
         self.leaf = leaf
         self.fingerprint = fingerprint
         self.certificates = certificates.map(\.der)
         notBefore = certificates.map(\.notBefore).max() ?? .max
         notAfter = certificates.map(\.notAfter).min() ?? .min
+        self.members = members
     }
 }
 
