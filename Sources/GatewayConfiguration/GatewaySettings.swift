@@ -122,6 +122,8 @@ public struct UpstreamSettings: Sendable {
     public var queueTimeout = Nanoseconds.zero
     /// How often names are resolved.
     public var resolveInterval = Nanoseconds.zero
+    /// Further servers that a request may try when a connect fails.
+    public var connectRetries = 0
     /// Failures in a row before an ejection.
     public var ejectionFailures = 0
     /// Length of the first ejection.

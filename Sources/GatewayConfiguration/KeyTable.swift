@@ -232,6 +232,9 @@ public enum KeyTable {
             "upstreams.*.resolveInterval", .durationOrZero, "30s",
             "How often names are resolved anew; 0 for never."),
         ConfigurationKey(
+            "upstreams.*.connectRetries", .integer(0...16), "2",
+            "Further servers that a request may try when a connect fails; then 502."),
+        ConfigurationKey(
             "upstreams.*.ejectionFailures", .integer(0...1_000), "5",
             "Failures in a row after which a server is left out; 0 for never."),
         ConfigurationKey(
@@ -321,7 +324,8 @@ public enum KeyTable {
         ConfigurationKey(
             "timeouts.idle", .duration, "60s", "Between two requests of a connection."),
         ConfigurationKey(
-            "timeouts.upstreamConnect", .duration, "5s", "To get an upstream connection (504)."),
+            "timeouts.upstreamConnect", .duration, "5s",
+            "For each attempt to get an upstream connection (504)."),
         ConfigurationKey(
             "timeouts.upstreamHead", .duration, "60s",
             "From the end of a request to the response's head (504)."),

@@ -63,6 +63,7 @@ struct SettingsBuilder {
         upstream.queueLimit = reader.integer(base + "queueLimit")
         upstream.queueTimeout = reader.duration(base + "queueTimeout")
         upstream.resolveInterval = reader.duration(base + "resolveInterval")
+        upstream.connectRetries = reader.integer(base + "connectRetries")
         upstream.ejectionFailures = reader.integer(base + "ejectionFailures")
         upstream.ejectionTime = reader.duration(base + "ejectionTime")
         upstream.ejectionMaximum = reader.duration(base + "ejectionMaximum")

@@ -2,6 +2,7 @@ import Authorization
 import Core
 import HTTP
 import Telemetry
+import Upstream
 
 /// One request and its response.
 ///
@@ -43,6 +44,12 @@ struct Exchange {
     var upstream = 0
     var hasUpstream = false
     var isWaitingForUpstream = false
+    /// Members whose connect failed, and the one that is being tried.
+    var tried = TriedMembers()
+    /// Whether a connection is being opened for it, which it does not share the wait for.
+    var isConnecting = false
+    /// What the last attempt to connect failed of.
+    var connectFailure = RefusalReason.upstreamConnectFailed
     var isReusedConnection = false
     var attempts = 0
     var isHeadInFlight = false

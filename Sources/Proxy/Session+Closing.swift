@@ -164,9 +164,7 @@ extension Session {
             turn.environment.heads.give(&pending)
             refuse(.requestTimeout, "request head took too long", &turn)
         case .choosingUpstream:
-            exchange.isWaitingForUpstream = false
-            turn.actions.append(.cancelUpstream(timedOut: true))
-            refuse(.upstreamTimeout, "no upstream connection in time", &turn)
+            connectDeadlinePassed(&turn)
         case .relaying:
             relayDeadlinePassed(&turn)
         case .tunnelling:
@@ -182,6 +180,19 @@ extension Session {
         case .closed:
             break
         }
+    }
+
+    /// No connection in time: another member may be quicker than the one that was tried.
+    private mutating func connectDeadlinePassed(_ turn: inout Turn) {
+        let total = turn.environment.timeouts.total
+        let isOverall = total > .zero && turn.now.monotonic >= exchange.startedAt + total
+        turn.actions.append(.cancelUpstream(timedOut: true))
+        if exchange.isConnecting, !isOverall {
+            tryAnotherMember(.upstreamTimeout, &turn)
+            return
+        }
+        exchange.isWaitingForUpstream = false
+        refuse(.upstreamTimeout, "no upstream connection in time", &turn)
     }
 
     /// Bytes that have to leave in a window.

@@ -3,6 +3,7 @@ import HTTP
 import Identity
 import TLS
 public import Telemetry
+public import Upstream
 
 /// What a `.sendUpstream` action wants sent.
 public enum UpstreamSend {
@@ -40,6 +41,7 @@ extension Session {
     public mutating func upstreamReady(isReused: Bool, _ turn: inout Turn) {
         precondition(state == .choosingUpstream)
         exchange.isWaitingForUpstream = false
+        exchange.isConnecting = false
         exchange.hasUpstream = true
         exchange.isReusedConnection = isReused
         exchange.attempts += 1
@@ -60,6 +62,34 @@ extension Session {
             writeDownstream(ByteView("HTTP/1.1 100 Continue\r\n\r\n"), &turn)
             flushDownstream(&turn)
         }
+    }
+
+    /// Members that the exchange has tried to connect to.
+    public var triedMembers: TriedMembers { exchange.tried }
+
+    /// The worker opens a connection to the member at that position for the exchange.
+    public mutating func upstreamConnecting(member: Int) {
+        exchange.tried.insert(member)
+        exchange.isConnecting = true
+    }
+
+    /// The connection could not be opened. Nothing of the request was sent, so that any request
+    /// may be tried on another member, with the same patience; the pool bounds how often.
+    public mutating func upstreamConnectFailed(_ turn: inout Turn) {
+        guard state == .choosingUpstream else { return }
+        tryAnotherMember(.upstreamConnectFailed, &turn)
+    }
+
+    /// Asks for a connection to a member that was not tried; `reason` is what is said without one.
+    mutating func tryAnotherMember(_ reason: RefusalReason, _ turn: inout Turn) {
+        exchange.isConnecting = false
+        exchange.connectFailure = reason
+        acquireUpstream(fresh: exchange.attempts > 0, &turn)
+    }
+
+    /// Nothing is left to be tried after a failed connect.
+    public mutating func upstreamConnectsExhausted(_ turn: inout Turn) {
+        upstreamUnavailable(exchange.connectFailure, &turn)
     }
 
     /// No connection could be had.

@@ -161,6 +161,7 @@ struct Assembly {
         options.maxRequestsPerConnection = UInt64(upstream.maxRequestsPerConnection)
         options.queueLimit = upstream.queueLimit
         options.queueTimeout = upstream.queueTimeout
+        options.connectRetries = upstream.connectRetries
         options.ejection.consecutiveFailures = upstream.ejectionFailures
         options.ejection.baseDuration = upstream.ejectionTime
         options.ejection.maximumDuration = upstream.ejectionMaximum

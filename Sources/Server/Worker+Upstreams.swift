@@ -9,7 +9,9 @@ extension Worker where Loop: ~Copyable {
     mutating func acquire(upstream: Int, for client: SlabHandle, fresh: Bool) {
         let pool = poolHandle(upstream)
         let waiter = Owner(.client, client).rawValue
-        let result = pools[pool].acquire(waiter: waiter, fresh: fresh, now: turn.now.monotonic)
+        let tried = clients[client].session.triedMembers
+        let result = pools[pool].acquire(
+            waiter: waiter, fresh: fresh, tried: tried, now: turn.now.monotonic)
         switch result {
         case .reuse(let id, let token):
             turn.environment.metrics.increment(.upstreamReuses)
@@ -18,8 +20,12 @@ extension Worker where Loop: ~Copyable {
             connect(upstream: upstream, poolID: id, address: address, for: client)
         case .queued:
             nextTick = min(nextTick, turn.now.monotonic + .milliseconds(20))
-        case .refused(let failure):
-            clients[client].session.upstreamUnavailable(RefusalReason(failure), &turn)
+        case .refused(.connectsFailed):
+            clients[client].session.upstreamConnectsExhausted(&turn)
+        case .refused(.noMembers):
+            clients[client].session.upstreamUnavailable(.upstreamUnavailable, &turn)
+        case .refused(.queueFull):
+            clients[client].session.upstreamUnavailable(.queueFull, &turn)
         }
     }
 
@@ -51,6 +57,11 @@ extension Worker where Loop: ~Copyable {
         upstream: Int, poolID: UInt32, address: SocketAddress, for client: SlabHandle
     ) {
         turn.environment.metrics.increment(.upstreamConnects)
+        if clients[client].session.triedMembers.count > 0 {
+            turn.environment.metrics.increment(.upstreamRetries)
+        }
+        let member = pools[poolHandle(upstream)].member(of: poolID)
+        clients[client].session.upstreamConnecting(member: member)
         guard let handle = connections.nextHandle else {
             pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
             clients[client].session.upstreamUnavailable(.internalError, &turn)
@@ -66,6 +77,7 @@ extension Worker where Loop: ~Copyable {
             clients[client].upstream = handle
         case .failure:
             turn.environment.metrics.increment(.upstreamConnectFailures)
+            // No socket to be had: another member would fail for the same reason.
             pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
             clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
         }
@@ -124,7 +136,7 @@ extension Worker where Loop: ~Copyable {
             }
             connectionFailed(handle)
             if let client {
-                clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
+                clients[client].session.upstreamConnectFailed(&turn)
                 perform(for: client)
             }
             return

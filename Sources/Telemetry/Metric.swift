@@ -93,7 +93,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .upstreamConnects: "Connections opened to upstreams."
         case .upstreamConnectFailures: "Connections to upstreams that failed."
         case .upstreamReuses: "Exchanges on a connection that carried one before."
-        case .upstreamRetries: "Exchanges repeated on another connection."
+        case .upstreamRetries: "Exchanges repeated on another connection, or member."
         case .upstreamConnectionsActive: "Connections to upstreams, idle ones included."
         case .upstreamQueued: "Requests waiting for an upstream connection."
         case .upstreamEjections: "Members left out because they kept failing."

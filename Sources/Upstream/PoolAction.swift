@@ -18,6 +18,8 @@ public enum UpstreamFailure: Equatable, Sendable {
     case noMembers
     /// Too many requests are waiting.
     case queueFull
+    /// No connection could be opened, and there is no attempt or no other member left.
+    case connectsFailed
 }
 
 /// What to do about a connection that became free or went away.

@@ -41,6 +41,8 @@ public struct UpstreamOptions: Sendable, Equatable {
     public var queueLimit = 1_024
     /// How long a request may wait.
     public var queueTimeout = Nanoseconds.seconds(5)
+    /// Further members that a request may try when a connect fails.
+    public var connectRetries = 2
     /// When failing members are left out.
     public var ejection = EjectionOptions()
 

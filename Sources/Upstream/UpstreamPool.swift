@@ -25,6 +25,7 @@ public struct UpstreamPool: ~Copyable {
     private struct Waiter {
         var id: UInt64
         var deadline: Instant
+        var tried: TriedMembers
         var isCancelled = false
     }
 
@@ -63,15 +64,30 @@ public struct UpstreamPool: ~Copyable {
 
     /// Finds a connection for a request of `waiter`; a reused one when `fresh` only if
     /// no other can be had.
-    public mutating func acquire(waiter: UInt64, fresh: Bool, now: Instant) -> Acquisition {
+    ///
+    /// After `tried`, attempts to connect that failed before a byte of the request was sent, the
+    /// members not tried yet come into question, until `connectRetries` are used up.
+    public mutating func acquire(
+        waiter: UInt64, fresh: Bool, tried: TriedMembers = TriedMembers(), now: Instant
+    ) -> Acquisition {
         guard !members.isEmpty else { return .refused(.noMembers) }
+        guard mayTryAnother(than: tried) else { return .refused(.connectsFailed) }
         if let slot = reusable(fresh: fresh, now) {
             unlinkIdle(slot)
             use(slot)
             return .reuse(UInt32(slot), token: connections[slot].token)
         }
-        guard let slot = freeSlots.popLast() else { return queue(waiter, now) }
-        return .connect(UInt32(slot), open(slot, now))
+        guard let slot = freeSlots.popLast() else { return queue(waiter, tried, now) }
+        return .connect(UInt32(slot), open(slot, tried, now))
+    }
+
+    /// Position of the member that connection `id` is to.
+    public func member(of id: UInt32) -> Int { connections[Int(id)].member }
+
+    private func mayTryAnother(than tried: TriedMembers) -> Bool {
+        guard tried.count > 0 else { return true }
+        return tried.count <= options.connectRetries
+            && members.indices.contains { !tried.contains($0) }
     }
 
     /// The connection used last whose member is not ejected. Few are looked at: an idle connection
@@ -89,9 +105,11 @@ public struct UpstreamPool: ~Copyable {
 
     private static var reuseScanLimit: Int { 16 }
 
-    private mutating func queue(_ waiter: UInt64, _ now: Instant) -> Acquisition {
+    private mutating func queue(
+        _ waiter: UInt64, _ tried: TriedMembers, _ now: Instant
+    ) -> Acquisition {
         guard waiting < options.queueLimit else { return .refused(.queueFull) }
-        waiters.append(Waiter(id: waiter, deadline: now + options.queueTimeout))
+        waiters.append(Waiter(id: waiter, deadline: now + options.queueTimeout, tried: tried))
         waiting += 1
         return .queued
     }
@@ -172,7 +190,7 @@ public struct UpstreamPool: ~Copyable {
         }
         if let waiter = nextWaiter() {
             connections[slot].requests += 1
-            return .handOver(waiter: waiter)
+            return .handOver(waiter: waiter.id)
         }
         guard idle < options.maxIdle else {
             free(slot)
@@ -244,28 +262,37 @@ public struct UpstreamPool: ~Copyable {
 
     // MARK: Private
 
-    private mutating func open(_ slot: Int, _ now: Instant) -> SocketAddress {
-        let member = pick(now)
+    private mutating func open(
+        _ slot: Int, _ tried: TriedMembers, _ now: Instant
+    ) -> SocketAddress {
+        let member = pick(tried, now)
         connections[slot] = Connection(phase: .connecting, member: member)
         members[member].busy += 1
         busy += 1
         return members[member].address
     }
 
-    /// The next member that is not ejected; when all are, ejection would only add an outage.
-    private mutating func pick(_ now: Instant) -> Int {
-        var best = -1
+    /// The next member that was not tried and is not ejected. When all of them are ejected, that
+    /// would only add an outage; when all were tried, another attempt is better than none.
+    private mutating func pick(_ tried: TriedMembers, _ now: Instant) -> Int {
+        var picked = best(tried, includesEjected: false, now)
+        if picked == nil { picked = best(tried, includesEjected: true, now) }
+        let member = picked ?? nextMember % members.count
+        nextMember = (member + 1) % members.count
+        return member
+    }
+
+    /// The best by balancing among the members that come into question.
+    private func best(_ tried: TriedMembers, includesEjected: Bool, _ now: Instant) -> Int? {
+        var best: Int?
         for offset in members.indices {
             let index = (nextMember + offset) % members.count
-            guard !members[index].isEjected(at: now) else { continue }
-            if options.balancing == .roundRobin {
-                best = index
-                break
-            }
-            if best < 0 || members[index].busy < members[best].busy { best = index }
+            guard !tried.contains(index), includesEjected || !members[index].isEjected(at: now)
+            else { continue }
+            if options.balancing == .roundRobin { return index }
+            if let other = best, members[other].busy <= members[index].busy { continue }
+            best = index
         }
-        if best < 0 { best = nextMember % members.count }
-        nextMember = (best + 1) % members.count
         return best
     }
 
@@ -291,13 +318,13 @@ public struct UpstreamPool: ~Copyable {
         if members[member].failed(at: now, options.ejection) { ejections += 1 }
     }
 
-    private mutating func nextWaiter() -> UInt64? {
+    private mutating func nextWaiter() -> Waiter? {
         while firstWaiter < waiters.count {
             let waiter = waiters[firstWaiter]
             popWaiter()
             guard !waiter.isCancelled else { continue }
             waiting -= 1
-            return waiter.id
+            return waiter
         }
         return nil
     }
@@ -319,7 +346,7 @@ public struct UpstreamPool: ~Copyable {
             return .none
         }
         freeSlots.removeLast()
-        return .connect(UInt32(slot), open(slot, now), waiter: waiter)
+        return .connect(UInt32(slot), open(slot, waiter.tried, now), waiter: waiter.id)
     }
 
     private mutating func linkIdle(_ slot: Int, _ now: Instant) {

@@ -7,6 +7,7 @@ import Proxy
 import TLS
 import Telemetry
 import TestSupport
+import Upstream
 
 /// A session past its handshake, a client that speaks to it in memory, and a clock to move.
 final class SessionUnderTest {
@@ -117,6 +118,23 @@ final class SessionUnderTest {
     /// The worker has a connection, and the head is sent on it.
     func connect() -> [Action] {
         session.upstreamReady(isReused: false, &turn)
+        return actions()
+    }
+
+    var triedMembers: TriedMembers { session.triedMembers }
+
+    /// The worker begins to open a connection to a member.
+    func beginConnecting(member: Int) { session.upstreamConnecting(member: member) }
+
+    /// The connection could not be opened.
+    func failConnect() -> [Action] {
+        session.upstreamConnectFailed(&turn)
+        return actions()
+    }
+
+    /// The pool allows no further attempt.
+    func exhaustConnects() -> [Action] {
+        session.upstreamConnectsExhausted(&turn)
         return actions()
     }
 

@@ -91,8 +91,12 @@ extension FaultyWire {
         case .connected:
             isConnecting = false
             if plan.has(.refuse), random.oneIn(2) {
-                session.upstreamUnavailable(
-                    random.oneIn(2) ? .upstreamConnectFailed : .queueFull, &turn)
+                session.upstreamConnecting(member: random.below(3))
+                switch random.below(3) {
+                case 0: session.upstreamConnectFailed(&turn)
+                case 1: session.upstreamConnectsExhausted(&turn)
+                default: session.upstreamUnavailable(.queueFull, &turn)
+                }
             } else {
                 upstream = SimulatedUpstream()
                 upstream?.begin(plan, isReused: false, &random)
