@@ -211,7 +211,7 @@ public enum KeyTable {
         ConfigurationKey("upstreams.*.members", .list, nil, "Servers: HOST:PORT or unix:/path."),
         ConfigurationKey(
             "upstreams.*.balancing", .choice(["roundRobin", "leastConnections"]), "roundRobin",
-            "How a server is picked for a new connection."),
+            "How a server is picked for a request."),
         ConfigurationKey(
             "upstreams.*.maxConnections", .integer(1...65_535), "256", "Connections per worker."),
         ConfigurationKey(

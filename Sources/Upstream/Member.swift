@@ -9,6 +9,8 @@ public struct Member: Sendable, Equatable {
     public let address: SocketAddress
     /// Connections in use or being opened.
     public internal(set) var busy = 0
+    /// The connection to it that became idle last; -1 when there is none.
+    var latestIdle = -1
     /// Failures since the last success.
     public private(set) var failures = 0
     /// Ejections since the last success.

@@ -1,6 +1,6 @@
 public import Core
 
-/// How an upstream picks the member for a new connection.
+/// How an upstream picks the member for a request, on a new connection or a reused one.
 public enum Balancing: String, Sendable, CaseIterable {
     /// Members in turn.
     case roundRobin

@@ -20,6 +20,9 @@ public struct UpstreamPool: ~Copyable {
         /// Neighbours in the idle list: the one that became idle later, and earlier.
         var later = -1
         var earlier = -1
+        /// The same among those of its member.
+        var laterOfMember = -1
+        var earlierOfMember = -1
     }
 
     private struct Waiter {
@@ -72,13 +75,14 @@ public struct UpstreamPool: ~Copyable {
     ) -> Acquisition {
         guard !members.isEmpty else { return .refused(.noMembers) }
         guard mayTryAnother(than: tried) else { return .refused(.connectsFailed) }
-        if let slot = reusable(fresh: fresh, now) {
-            unlinkIdle(slot)
-            use(slot)
-            return .reuse(UInt32(slot), token: connections[slot].token)
-        }
-        guard let slot = freeSlots.popLast() else { return queue(waiter, tried, now) }
-        return .connect(UInt32(slot), open(slot, tried, now))
+        let member = pick(tried, now)
+        if !fresh, members[member].latestIdle >= 0 { return reuse(members[member].latestIdle) }
+        if let slot = freeSlots.popLast() { return .connect(UInt32(slot), open(slot, to: member)) }
+        guard idle > 0 else { return queue(waiter, tried, now) }
+        // With every slot taken, a connection that is idle elsewhere is all there is.
+        let other =
+            best(tried, .idleAndHealthy, now) ?? best(tried, .idle, now)
+        return reuse(other.map { members[$0].latestIdle } ?? latestIdle)
     }
 
     /// Position of the member that connection `id` is to.
@@ -90,20 +94,11 @@ public struct UpstreamPool: ~Copyable {
             && members.indices.contains { !tried.contains($0) }
     }
 
-    /// The connection used last whose member is not ejected. Few are looked at: an idle connection
-    /// of an ejected member costs a connect at worst.
-    private func reusable(fresh: Bool, _ now: Instant) -> Int? {
-        var slot = fresh ? -1 : latestIdle
-        for _ in 0..<Self.reuseScanLimit where slot >= 0 {
-            let member = connections[slot].member
-            if member < members.count, !members[member].isEjected(at: now) { return slot }
-            slot = connections[slot].earlier
-        }
-        // With every free slot taken, an idle connection that is out of favour is all there is.
-        return freeSlots.isEmpty && latestIdle >= 0 ? latestIdle : nil
+    private mutating func reuse(_ slot: Int) -> Acquisition {
+        unlinkIdle(slot)
+        use(slot)
+        return .reuse(UInt32(slot), token: connections[slot].token)
     }
-
-    private static var reuseScanLimit: Int { 16 }
 
     private mutating func queue(
         _ waiter: UInt64, _ tried: TriedMembers, _ now: Instant
@@ -248,7 +243,10 @@ public struct UpstreamPool: ~Copyable {
         members = addresses.map { address in
             old.first { $0.address == address } ?? Member(address: address)
         }
-        for index in members.indices { members[index].busy = 0 }
+        for index in members.indices {
+            members[index].busy = 0
+            members[index].latestIdle = -1
+        }
         for slot in connections.indices where connections[slot].phase != .free {
             let address =
                 connections[slot].member < old.count
@@ -258,42 +256,56 @@ public struct UpstreamPool: ~Copyable {
             if index == nil { hasOrphans = true }
             if let index, connections[slot].phase != .idle { members[index].busy += 1 }
         }
+        var slot = oldestIdle
+        while slot >= 0 {
+            if connections[slot].member < members.count { linkToMember(slot) }
+            slot = connections[slot].later
+        }
     }
 
     // MARK: Private
 
-    private mutating func open(
-        _ slot: Int, _ tried: TriedMembers, _ now: Instant
-    ) -> SocketAddress {
-        let member = pick(tried, now)
+    private mutating func open(_ slot: Int, to member: Int) -> SocketAddress {
         connections[slot] = Connection(phase: .connecting, member: member)
         members[member].busy += 1
         busy += 1
+        takeTurn(member)
         return members[member].address
     }
 
+    /// Which members come into question.
+    private enum Choice { case healthy, any, idleAndHealthy, idle }
+
     /// The next member that was not tried and is not ejected. When all of them are ejected, that
     /// would only add an outage; when all were tried, another attempt is better than none.
-    private mutating func pick(_ tried: TriedMembers, _ now: Instant) -> Int {
-        var picked = best(tried, includesEjected: false, now)
-        if picked == nil { picked = best(tried, includesEjected: true, now) }
-        let member = picked ?? nextMember % members.count
-        nextMember = (member + 1) % members.count
-        return member
+    private func pick(_ tried: TriedMembers, _ now: Instant) -> Int {
+        best(tried, .healthy, now) ?? best(tried, .any, now) ?? nextMember % members.count
     }
 
-    /// The best by balancing among the members that come into question.
-    private func best(_ tried: TriedMembers, includesEjected: Bool, _ now: Instant) -> Int? {
+    /// The best by balancing among the members that come into question. Members may have an idle
+    /// connection or not: it is the load that is balanced, not the connecting.
+    private func best(_ tried: TriedMembers, _ choice: Choice, _ now: Instant) -> Int? {
         var best: Int?
         for offset in members.indices {
             let index = (nextMember + offset) % members.count
-            guard !tried.contains(index), includesEjected || !members[index].isEjected(at: now)
-            else { continue }
+            let isEligible =
+                switch choice {
+                case .healthy: !members[index].isEjected(at: now)
+                case .any: true
+                case .idleAndHealthy:
+                    members[index].latestIdle >= 0 && !members[index].isEjected(at: now)
+                case .idle: members[index].latestIdle >= 0
+                }
+            guard isEligible, !tried.contains(index) else { continue }
             if options.balancing == .roundRobin { return index }
             if let other = best, members[other].busy <= members[index].busy { continue }
             best = index
         }
         return best
+    }
+
+    private mutating func takeTurn(_ member: Int) {
+        if member < members.count { nextMember = (member + 1) % members.count }
     }
 
     private mutating func use(_ slot: Int) {
@@ -302,6 +314,7 @@ public struct UpstreamPool: ~Copyable {
         busy += 1
         let member = connections[slot].member
         if member < members.count { members[member].busy += 1 }
+        takeTurn(member)
     }
 
     private mutating func free(_ slot: Int) {
@@ -346,7 +359,7 @@ public struct UpstreamPool: ~Copyable {
             return .none
         }
         freeSlots.removeLast()
-        return .connect(UInt32(slot), open(slot, waiter.tried, now), waiter: waiter.id)
+        return .connect(UInt32(slot), open(slot, to: pick(waiter.tried, now)), waiter: waiter.id)
     }
 
     private mutating func linkIdle(_ slot: Int, _ now: Instant) {
@@ -359,6 +372,16 @@ public struct UpstreamPool: ~Copyable {
         connections[slot].later = -1
         if latestIdle >= 0 { connections[latestIdle].later = slot } else { oldestIdle = slot }
         latestIdle = slot
+        linkToMember(slot)
+    }
+
+    private mutating func linkToMember(_ slot: Int) {
+        let member = connections[slot].member
+        let latest = members[member].latestIdle
+        connections[slot].earlierOfMember = latest
+        connections[slot].laterOfMember = -1
+        if latest >= 0 { connections[latest].laterOfMember = slot }
+        members[member].latestIdle = slot
     }
 
     private mutating func unlinkIdle(_ slot: Int) {
@@ -366,5 +389,16 @@ public struct UpstreamPool: ~Copyable {
         let (later, earlier) = (connections[slot].later, connections[slot].earlier)
         if later >= 0 { connections[later].earlier = earlier } else { latestIdle = earlier }
         if earlier >= 0 { connections[earlier].later = later } else { oldestIdle = later }
+        let member = connections[slot].member
+        // A member that is gone has no list.
+        guard member < members.count else { return }
+        let laterOfMember = connections[slot].laterOfMember
+        let earlierOfMember = connections[slot].earlierOfMember
+        if laterOfMember >= 0 {
+            connections[laterOfMember].earlierOfMember = earlierOfMember
+        } else {
+            members[member].latestIdle = earlierOfMember
+        }
+        if earlierOfMember >= 0 { connections[earlierOfMember].laterOfMember = laterOfMember }
     }
 }

@@ -30,7 +30,7 @@ private func options(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> Up
     private struct Unexpected: Error { let what: String }
 
     @Test("the connection used last is reused first") func lastInFirstOut() throws {
-        var pool = UpstreamPool(options())
+        var pool = UpstreamPool(options { $0.members = [first] })
         let older = try open(&pool, 1, at(0))
         let newer = try open(&pool, 2, at(0))
         #expect(pool.release(older, reusable: true, healthy: true, now: at(1)) == .keepIdle)
