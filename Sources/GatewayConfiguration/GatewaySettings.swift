@@ -172,6 +172,8 @@ public struct HTTPSettings: Sendable {
     public var via = false
     /// Names with `_` or `.` that are let through.
     public var allowedSpellings: [String] = []
+    /// Names of the request trailers that are passed on.
+    public var requestTrailers: [String] = []
     /// Names of the stripped families that are let through.
     public var ownedHeaderExceptions: [String] = []
 }

@@ -292,6 +292,9 @@ public enum KeyTable {
         ConfigurationKey(
             "http.allowedSpellings", .list, "", "Names with `_` or `.` that are let through."),
         ConfigurationKey(
+            "http.requestTrailers", .list, "",
+            "Names of trailer fields of chunked requests that are passed on; others are dropped."),
+        ConfigurationKey(
             "http.ownedHeaderExceptions", .list, "",
             "Field names of the stripped families that are let through."),
         ConfigurationKey(

@@ -1,4 +1,5 @@
 import Core
+import HTTP
 import TLS
 
 extension SettingsBuilder {
@@ -29,6 +30,7 @@ extension SettingsBuilder {
         settings.http.requestId = reader.flag("http.requestId")
         settings.http.via = reader.flag("http.via")
         settings.http.allowedSpellings = reader.list("http.allowedSpellings")
+        requestTrailers()
         settings.http.ownedHeaderExceptions = reader.list("http.ownedHeaderExceptions")
     }
 
@@ -36,6 +38,38 @@ extension SettingsBuilder {
         let seconds = Int64(reader.duration(path).count / 1_000_000_000)
         if seconds > most { reader.fail(path, "must not be longer than \(most)s") }
         return max(seconds, 1)
+    }
+
+    /// The names that may be passed on as trailers, by the same rules as the gateway's own (S24).
+    private mutating func requestTrailers() {
+        settings.http.requestTrailers = reader.list("http.requestTrailers")
+        let owned = settings.virtualHosts.flatMap { $0.identityHeaders.map(\.name) }
+        let firewall: HeaderFirewall
+        do throws(HeaderFirewall.ConfigurationError) {
+            firewall = try HeaderFirewall(ownedNames: owned + ["x-request-id"])
+        } catch {
+            reader.fail("virtualHosts", "identity headers: \(error)")
+            return
+        }
+        for name in settings.http.requestTrailers {
+            switch RequestTrailers.refusal(of: name, firewall) {
+            case nil: break
+            case .notPlain:
+                reader.fail(
+                    "http.requestTrailers",
+                    "'\(name)' cannot be a trailer: letters, digits and '-' are allowed")
+            case .owned:
+                reader.fail(
+                    "http.requestTrailers",
+                    "'\(name)' cannot be a trailer: only the gateway says who a client is and "
+                        + "where a request came from")
+            case .reserved:
+                reader.fail(
+                    "http.requestTrailers",
+                    "'\(name)' cannot be a trailer: no name is allowed that frames, routes, "
+                        + "authenticates or changes a request")
+            }
+        }
     }
 
     private static func network(_ text: String) -> (address: SocketAddress, prefixLength: Int)? {

@@ -35,6 +35,8 @@ struct Exchange {
     /// The rewritten head (and the body bytes by reference), ready for a gathering send.
     var outbound = SegmentList()
     var requestBody = RequestBody.finished
+    /// The trailer section of a chunked body, while it arrives and some of it may be passed on.
+    var trailers: Buffer?
     var response = Response.awaitingHead
     /// Bytes of a response head that came in pieces.
     var responseHead: Buffer?

@@ -124,6 +124,7 @@ extension Session {
         environment.heads.give(&pending)
         environment.heads.give(&exchange.head)
         environment.heads.give(&exchange.responseHead)
+        environment.chunks.give(&exchange.trailers)
     }
 
     // MARK: Deadlines

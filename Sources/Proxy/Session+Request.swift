@@ -314,7 +314,8 @@ extension Session {
         exchange.bytesIn &+= UInt64(count)
     }
 
-    /// Chunked bodies are decoded and framed anew: extensions and trailers end here.
+    /// Chunked bodies are decoded and framed anew: extensions end here, and so do trailers that are
+    /// not listed.
     private mutating func readChunkedBody(
         _ input: inout TLSInput, _ turn: inout Turn
     ) -> Bool {
@@ -365,14 +366,22 @@ extension Session {
         guard case .chunked(var decoder) = exchange.requestBody,
             var chunk = upstreamQueue.filling
         else { return 0 }
+        let passesTrailers = !turn.environment.requestTrailers.isEmpty
+        let reserve =
+            ChunkedEncoding.overhead + (passesTrailers ? ChunkedDecoder.trailerLimit : 0)
         var taken = 0
         var isFinished = false
         do throws(ChunkedError) {
             while taken < bytes.count, !isFinished {
-                let room = chunk.available - ChunkedEncoding.overhead
+                let room = chunk.available - reserve
                 guard room > 0 else { break }
+                if passesTrailers, !prepareTrailers(decoder, &turn) { return -1 }
                 let piece = bytes.dropFirst(taken).prefix(min(bytes.count - taken, room))
-                switch try decoder.decode(piece) {
+                let step =
+                    passesTrailers
+                    ? try decoder.decode(piece, collecting: &exchange.trailers)
+                    : try decoder.decode(piece)
+                switch step {
                 case .data(let range):
                     ChunkedEncoding.append(piece[range], to: &chunk)
                     countBody(Int(range.count))
@@ -388,7 +397,7 @@ extension Session {
             refuseDuringBody(.badRequest, error.reason, &turn)
             return -1
         }
-        if isFinished { chunk.append(ChunkedEncoding.end) }
+        if isFinished { endChunkedBody(&chunk, &turn) }
         upstreamQueue.filling = chunk
         exchange.requestBody = isFinished ? .finished : .chunked(decoder)
         let limit = turn.environment.limits.bodyBytes
@@ -398,6 +407,28 @@ extension Session {
         }
         if isFinished { requestCompleted(&turn) }
         return taken
+    }
+
+    /// Makes sure that there is a buffer for trailers as soon as they may come.
+    private mutating func prepareTrailers(
+        _ decoder: ChunkedDecoder, _ turn: inout Turn
+    ) -> Bool {
+        guard decoder.isInTrailers, exchange.trailers == nil else { return true }
+        exchange.trailers = turn.environment.chunks.take()
+        if exchange.trailers == nil { abandon(.outOfBuffers, &turn) }
+        return exchange.trailers != nil
+    }
+
+    /// The last chunk, the trailers that are listed (S24), and the empty line.
+    private mutating func endChunkedBody(_ chunk: inout Buffer, _ turn: inout Turn) {
+        guard let section = exchange.trailers else {
+            chunk.append(ChunkedEncoding.end)
+            return
+        }
+        chunk.append(ChunkedEncoding.lastChunk)
+        turn.environment.requestTrailers.append(section.filled, to: &chunk)
+        chunk.append(ChunkedEncoding.terminator)
+        turn.environment.chunks.give(&exchange.trailers)
     }
 
     private mutating func requestCompleted(_ turn: inout Turn) {

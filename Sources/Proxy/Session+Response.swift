@@ -343,6 +343,7 @@ extension Session {
                 turn.environment.heads.give(buffer)
             }
         }
+        turn.environment.chunks.give(&exchange.trailers)
         exchange = Exchange()
         scanned = 0
         state = .readingHead

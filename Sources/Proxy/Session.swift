@@ -96,6 +96,7 @@ public struct Session: ~Copyable {
     public var bufferedBytes: Int {
         downstream.bufferedBytes + upstreamQueue.bufferedBytes + (pending?.count ?? 0)
             + (exchange.head?.count ?? 0) + (exchange.responseHead?.count ?? 0)
+            + (exchange.trailers?.count ?? 0)
     }
 
     /// Why the connection ended, or would be said to end now.

@@ -16,6 +16,8 @@ public struct SessionEnvironment {
     public var virtualHosts: [VirtualHost]
     /// Which fields never come from a client.
     public var firewall: HeaderFirewall
+    /// Which trailers of a request are passed on.
+    public var requestTrailers: RequestTrailers
     /// Names of the upstreams, for log lines.
     public var upstreamNames: [String]
     /// How long each phase may take.
@@ -39,7 +41,8 @@ public struct SessionEnvironment {
         accessLog: AccessLogQueue?, virtualHosts: [VirtualHost], firewall: HeaderFirewall,
         upstreamNames: [String], timeouts: ProxyTimeouts, limits: ProxyLimits,
         forwarding: ForwardedHeaders.Style?, trustedProxies: AddressList, addsRequestID: Bool,
-        addsVia: Bool, requestIDPrefix: UInt64
+        addsVia: Bool, requestIDPrefix: UInt64,
+        requestTrailers: RequestTrailers = RequestTrailers()
     ) {
         self.heads = heads
         self.chunks = chunks
@@ -47,6 +50,7 @@ public struct SessionEnvironment {
         self.accessLog = accessLog
         self.virtualHosts = virtualHosts
         self.firewall = firewall
+        self.requestTrailers = requestTrailers
         self.upstreamNames = upstreamNames
         self.timeouts = timeouts
         self.limits = limits

@@ -70,6 +70,15 @@ struct Assembly {
         }
     }
 
+    private func requestTrailers() throws(GatewayError) -> RequestTrailers {
+        let firewall = try firewall()
+        do throws(RequestTrailers.Refusal) {
+            return try RequestTrailers(names: settings.http.requestTrailers, firewall: firewall)
+        } catch {
+            throw GatewayError("http.requestTrailers: \(error)")
+        }
+    }
+
     func tlsOptions(_ listener: ListenerSettings) -> ServerTLSOptions {
         let hosts = listener.virtualHosts.map { index in
             let host = settings.virtualHosts[index]
@@ -124,7 +133,7 @@ struct Assembly {
             upstreamNames: settings.upstreams.map(\.name), timeouts: timeouts(), limits: limits(),
             forwarding: style, trustedProxies: AddressList(networks),
             addsRequestID: settings.http.requestId, addsVia: settings.http.via,
-            requestIDPrefix: prefix)
+            requestIDPrefix: prefix, requestTrailers: try requestTrailers())
     }
 
     private func timeouts() -> ProxyTimeouts {

@@ -46,6 +46,36 @@ struct VerifiedIdentityReachesTheBackend {
         #expect(answer.contains("\"bodyBytes\":5") && !answer.contains("evil"))
     }
 
+    @Test("S24 listed trailers reach the backend, others do not", arguments: LoopKind.allCases)
+    func listedTrailers(loop: LoopKind) throws {
+        let backend = try RawBackend(
+            answer: "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok",
+            endOfRequest: "Last: 1\\r\\n\\r\\n")
+        let gateway = try GatewayUnderTest(loop, ["http.requestTrailers=x-checksum,Last"]) {
+            GatewayUnderTest.oneVirtualHost(
+                upstream: $0.isEmpty ? "" : backend.address, folder: $1)
+        }
+        let answer = try gateway.python(
+            """
+            for piece in (b'POST / HTTP/1.1\\r\\nHost: localhost\\r\\n'
+                          b'Transfer-Encoding: chunked\\r\\nConnection: close\\r\\n\\r\\n',
+                          b'5\\r\\nhello\\r\\n0\\r\\nX-Client-Cert-Sub: CN=evil\\r\\n',
+                          b'X-Checksum: a', b'b\\r\\nX_Checksum: evil\\r\\nOther: evil\\r\\n',
+                          b'Last: 1\\r\\n\\r\\n'):
+                s.sendall(piece)
+                time.sleep(0.05)
+            sys.stdout.buffer.write(all(s))
+            """
+        ).text
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK"), "\(answer)")
+        let received = backend.received
+        #expect(
+            received.hasSuffix(
+                "\r\n\r\n5\r\nhello\r\n0\r\nX-Checksum: ab\r\nLast: 1\r\n\r\n"),
+            "\(received)")
+        #expect(!received.contains("evil"))
+    }
+
     @Test("S25 nobody but a trusted proxy names a request", arguments: LoopKind.allCases)
     func requestIdentifier(loop: LoopKind) throws {
         let trusted = "http.trustedProxies=127.0.0.0/8"

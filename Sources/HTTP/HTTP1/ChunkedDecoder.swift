@@ -16,7 +16,7 @@ public struct ChunkedError: Error, Equatable, Sendable {
 /// Decodes the chunked transfer coding (RFC 9112 §7.1), strictly and incrementally.
 ///
 /// Sizes are 1 to 16 hexadecimal digits, lines end in CRLF, extensions are bounded and dropped,
-/// trailers are bounded, checked and dropped. Bytes may arrive in any portions.
+/// trailers are bounded, checked, and dropped unless collected. Bytes may arrive in any portions.
 ///
 ///     size ─▶ extension ─▶ data ─▶ data CRLF ─▶ size …        last chunk ─▶ trailers ─▶ finished
 public struct ChunkedDecoder: Sendable {
@@ -60,7 +60,7 @@ public struct ChunkedDecoder: Sendable {
     private var extensionBytes = 0
     private var totalExtensionBytes = 0
     private var trailerBytes = 0
-    /// Trailer fields seen; all of them are dropped.
+    /// Trailer fields seen.
     public private(set) var trailerFields = 0
     /// Body octets decoded so far.
     public private(set) var decodedBytes: UInt64 = 0
@@ -71,10 +71,33 @@ public struct ChunkedDecoder: Sendable {
     /// Whether the body has ended.
     public var isFinished: Bool { state == .finished }
 
+    /// Whether the data has ended: what is decoded now is the trailer section.
+    public var isInTrailers: Bool { state.rawValue >= State.trailerStart.rawValue }
+
     /// Decodes `bytes` up to the end of the next piece of data, of the input or of the body.
     ///
     /// - Throws: `ChunkedError`; the decoder is not to be used afterwards.
+    @inline(__always)
     public mutating func decode(_ bytes: ByteView) throws(ChunkedError) -> Step {
+        var none: Buffer?
+        return try decode(bytes, collecting: &none, stopsAtTrailers: false)
+    }
+
+    /// Decodes like `decode(_:)`, and appends the trailer section to `trailers` as it is, the empty
+    /// line that ends it included.
+    ///
+    /// When the section begins and `trailers` is nil, `needMore` is returned early, so that the
+    /// caller can provide it. It has to have room for `trailerLimit`.
+    /// - Throws: `ChunkedError`; the decoder is not to be used afterwards.
+    public mutating func decode(
+        _ bytes: ByteView, collecting trailers: inout Buffer?
+    ) throws(ChunkedError) -> Step {
+        try decode(bytes, collecting: &trailers, stopsAtTrailers: trailers == nil)
+    }
+
+    private mutating func decode(
+        _ bytes: ByteView, collecting trailers: inout Buffer?, stopsAtTrailers: Bool
+    ) throws(ChunkedError) -> Step {
         var cursor = 0
         while true {
             if state == .finished { return .finished(consumed: cursor) }
@@ -90,8 +113,10 @@ public struct ChunkedDecoder: Sendable {
             cursor += 1
             if state.rawValue < State.trailerStart.rawValue {
                 try takeFraming(byte)
+                if stopsAtTrailers, isInTrailers { return .needMore(consumed: cursor) }
             } else {
                 try takeTrailer(byte)
+                trailers?.append(byte)
             }
         }
     }

@@ -13,6 +13,10 @@ public enum ChunkedEncoding {
     /// The last chunk and the empty trailer section. The bytes live as long as the process.
     public static var end: ByteView { ByteView("0\r\n\r\n") }
 
+    /// The last chunk; a trailer section, empty or not, follows. The bytes live as long as the
+    /// process.
+    public static var lastChunk: ByteView { ByteView("0\r\n") }
+
     /// Appends the size line of a chunk of `count` octets; false when there is no room.
     ///
     /// - Precondition: `count` is positive: a chunk of size 0 would end the body.

@@ -1,0 +1,48 @@
+import Testing
+
+@testable import GatewayConfiguration
+
+@Suite struct TrailerNameTests {
+    private static func load(_ trailers: String) throws -> GatewaySettings {
+        let text = """
+            listeners: {edge: {address: "127.0.0.1:8443"}}
+            virtualHosts:
+              main:
+                default: true
+                certificates: {main: {chain: a.pem, key: a.key}}
+                trustStore: clients
+                identityHeaders: {X-Who: subject}
+                routes: {all: {upstream: backend}}
+            trustStores: {clients: {file: ca.pem}}
+            upstreams: {backend: {members: ["127.0.0.1:1"]}}
+            http:
+              requestTrailers: \(trailers)
+            """
+        return try ConfigurationLoader.load(
+            Array(text.utf8), named: "a.yaml", environment: [:], overrides: [])
+    }
+
+    @Test(
+        "S24 names that decide something are an error where they stand",
+        arguments: [
+            "X-Who", "x-who", "X-Client-Cert-Sub", "X-Forwarded-For", "Forwarded", "X-Request-Id",
+            "Content-Length", "Host", "Connection", "TE", "Authorization", "X_Who", "\"\"",
+        ])
+    func refused(name: String) throws {
+        let plain = name == "\"\"" ? "" : name
+        let error = #expect(throws: DiagnosticList.self) {
+            _ = try Self.load("[X-Checksum, \(name)]")
+        }
+        let diagnostics = try #require(error).diagnostics.map(\.description)
+        try #require(diagnostics.count == 1)
+        #expect(
+            diagnostics[0].hasPrefix(
+                "a.yaml:12:20: error: http.requestTrailers: '\(plain)' cannot be a trailer: "))
+    }
+
+    @Test("S24 no trailer is passed on unless it is listed") func listed() throws {
+        #expect(try Self.load("[]").http.requestTrailers == [])
+        #expect(
+            try Self.load("[X-Checksum, Digest]").http.requestTrailers == ["X-Checksum", "Digest"])
+    }
+}
