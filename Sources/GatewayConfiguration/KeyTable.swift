@@ -287,7 +287,8 @@ public enum KeyTable {
             "Networks (CIDR) whose own forwarding fields are kept and extended."),
         ConfigurationKey(
             "http.requestId", .flag, "true",
-            "Whether X-Request-Id is written; if not, a trusted proxy's own is kept."),
+            "Whether every request has an X-Request-Id: a trusted proxy's, if well-formed, or ours."
+        ),
         ConfigurationKey("http.via", .flag, "false", "Whether Via is added in both directions."),
         ConfigurationKey(
             "http.allowedSpellings", .list, "", "Names with `_` or `.` that are let through."),

@@ -9,7 +9,7 @@ public struct IdentityHeader: Sendable {
     private static let reserved: Set<String> = [
         "host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer",
         "keep-alive", "proxy-connection", "expect", "via", "date", "authorization", "cookie",
-        "content-type", "content-encoding",
+        "content-type", "content-encoding", "x-request-id",
     ]
 
     /// The header `name` in the format called `format`.

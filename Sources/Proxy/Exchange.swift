@@ -78,6 +78,8 @@ struct Exchange {
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
     var requestNumber: UInt64 = 0
+    /// Where `head` has the id that a trusted hop gave the request.
+    var receivedID: ByteRange?
     /// Bytes of the present window that left, in either direction. What came in is not counted:
     /// it leaves in its turn, and would count twice.
     var progress: UInt64 = 0

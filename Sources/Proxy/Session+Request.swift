@@ -177,7 +177,8 @@ extension Session {
         do throws(RequestError) {
             let isTrusted = turn.environment.trustedProxies.contains(peer.address)
             let dropped = try turn.environment.firewall.screenRequest(
-                bytes, &turn.fields, options: ScreenOptions(trustsForwarding: isTrusted))
+                bytes, &turn.fields,
+                options: ScreenOptions(trustsForwarding: isTrusted, trustsRequestID: isTrusted))
             turn.environment.metrics.recordDropped(dropped)
             let start = working.count
             guard appendLines(to: &working, isTrusted: isTrusted, &turn) else {
@@ -230,10 +231,11 @@ extension Session {
         }
     }
 
-    /// Appends the lines that are ours: where the request came from, its id, `Via`.
+    /// Appends the lines that are ours: where the request came from, its id unless a trusted hop
+    /// gave it one (S25), `Via`.
     ///
     /// - Returns: false when they do not fit.
-    private func appendLines(
+    private mutating func appendLines(
         to buffer: inout Buffer, isTrusted: Bool, _ turn: inout Turn
     ) -> Bool {
         let bytes = buffer.filled
@@ -251,6 +253,9 @@ extension Session {
         }
         turn.staging.removeAll()
         if turn.environment.addsRequestID {
+            exchange.receivedID = RequestID.received(bytes, &turn.fields)
+        }
+        if turn.environment.addsRequestID, exchange.receivedID == nil {
             let id = RequestID(
                 high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
             fits = id.appendLine(to: &buffer) && fits

@@ -86,5 +86,35 @@ struct VerifiedIdentityReachesTheBackend {
         #expect(try !silent.curl("/", claim).text.contains("x-request-id"))
         let trusting = try GatewayUnderTest(loop, ["http.requestId=false", trusted])
         #expect(try trusting.curl("/", claim).text.contains("\"x-request-id\":\"theirs\""))
+        let both = try GatewayUnderTest(loop, [trusted])
+        #expect(try both.curl("/", claim).text.contains("\"x-request-id\":\"theirs\""))
+        let tooLong = String(repeating: "theirs", count: 22)
+        for bad in [["theirs!"], ["theirs,"], [tooLong], ["theirs", "theirs"], ["-", "theirs"]] {
+            let fields = bad.flatMap { ["-H", "X-Request-Id: \($0)"] }
+            let answer = try both.curl("/", fields).text
+            #expect(answer.contains("\"x-request-id\":\""), "\(bad): \(answer)")
+            #expect(!answer.contains("theirs"), "\(bad): \(answer)")
+        }
+    }
+
+    @Test(
+        "S25 a trusted proxy's chain is continued, anybody else's is not",
+        arguments: LoopKind.allCases)
+    func chain(loop: LoopKind) throws {
+        let claims = [
+            "-H", "X-Forwarded-For: 192.0.2.7, 198.51.100.2", "-H", "X-Forwarded-For: 203.0.113.9",
+            "-H", "X-Forwarded-Proto: http", "-H", "X-Forwarded-Host: elsewhere",
+        ]
+        let trusting = try GatewayUnderTest(loop, ["http.trustedProxies=10.0.0.0/8,127.0.0.1/32"])
+        let chain = "\"x-forwarded-for\":\"192.0.2.7, 198.51.100.2, 203.0.113.9, 127.0.0.1\""
+        let answer = try trusting.curl("/", claims).text
+        #expect(answer.contains(chain), "\(answer)")
+        #expect(answer.contains("\"x-forwarded-proto\":\"http\""))
+        #expect(answer.contains("\"x-forwarded-host\":\"elsewhere\""))
+        #expect(try trusting.curl("/").text.contains("\"x-forwarded-for\":\"127.0.0.1\""))
+        let other = try GatewayUnderTest(loop, ["http.trustedProxies=10.0.0.0/8"])
+        let ours = try other.curl("/", claims).text
+        #expect(ours.contains("\"x-forwarded-for\":\"127.0.0.1\""), "\(ours)")
+        #expect(ours.contains("\"x-forwarded-proto\":\"https\"") && !ours.contains("elsewhere"))
     }
 }

@@ -36,10 +36,18 @@ public struct ScreenOptions: Sendable {
     /// The peer is verified and listed: `X-Forwarded-Client-Cert` stays.
     public var trustsClientCertificate: Bool
 
+    /// The peer is a listed trusted hop: `X-Request-Id` stays even when it is owned. The caller
+    /// goes on to `RequestID.received`.
+    public var trustsRequestID: Bool
+
     /// By default nobody is trusted.
-    public init(trustsForwarding: Bool = false, trustsClientCertificate: Bool = false) {
+    public init(
+        trustsForwarding: Bool = false, trustsClientCertificate: Bool = false,
+        trustsRequestID: Bool = false
+    ) {
         self.trustsForwarding = trustsForwarding
         self.trustsClientCertificate = trustsClientCertificate
+        self.trustsRequestID = trustsRequestID
     }
 }
 
@@ -106,7 +114,9 @@ extension HeaderFirewall {
             if field.id == .xForwardedClientCert {
                 return options.trustsClientCertificate ? .keep : .owned
             }
-            if bit & ownedKnown != 0 { return .owned }
+            if bit & ownedKnown != 0 {
+                return field.id == .xRequestID && options.trustsRequestID ? .keep : .owned
+            }
             return bit & Self.trusted != 0 && !options.trustsForwarding ? .forwarding : .keep
         }
         let name = bytes[field.name]
