@@ -42,7 +42,8 @@ struct Exchange {
     var responseHead: Buffer?
     var responseScanned = 0
 
-    var route = 0
+    /// Index into the virtual host's routes; nil before one is found.
+    var route: Int?
     var upstream = 0
     var hasUpstream = false
     var isWaitingForUpstream = false

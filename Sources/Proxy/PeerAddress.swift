@@ -34,6 +34,14 @@ public struct PeerAddress {
         }
     }
 
+    /// Hands the text, without port, to `body`. Valid only inside it.
+    public func withText(_ body: (ByteView) -> Void) {
+        let text = text
+        unsafe text.span.withUnsafeBytes {
+            unsafe body(ByteView(UnsafeRawBufferPointer(rebasing: $0[..<count])))
+        }
+    }
+
     /// The text, without port. Allocates: not for the data path.
     public var description: String {
         String(decoding: (0..<count).map { text[$0] }, as: UTF8.self)

@@ -56,6 +56,7 @@ public final class VirtualHost {
         var host: ByteRange
         var prefix: ByteRange
         var methods: ByteRange
+        var name: ByteRange
     }
 
     // Invariant: every range of `names` and `entries` lies within `text`, which is freed in deinit.
@@ -63,6 +64,7 @@ public final class VirtualHost {
     private let storage: UnsafeMutablePointer<UInt8>
     private let names: [ByteRange]
     private let entries: [Entry]
+    private let label: ByteRange
 
     /// The result of a look-up.
     public enum Match: Equatable {
@@ -91,12 +93,14 @@ public final class VirtualHost {
             defer { bytes.append(contentsOf: string.utf8) }
             return ByteRange(start: bytes.count, count: string.utf8.count)
         }
+        label = add(name)
         names = serverNames.map { add($0.lowercased()) }
         entries = ordered.map { route in
             Entry(
                 host: add((route.host ?? "").lowercased()), prefix: add(route.prefix),
                 methods: add(
-                    route.methods.isEmpty ? "" : " " + route.methods.joined(separator: " ") + " "))
+                    route.methods.isEmpty ? "" : " " + route.methods.joined(separator: " ") + " "),
+                name: add(route.name))
         }
         unsafe storage = .allocate(capacity: max(bytes.count, 1))
         unsafe storage.initialize(from: bytes, count: bytes.count)
@@ -104,6 +108,12 @@ public final class VirtualHost {
     }
 
     deinit { unsafe storage.deallocate() }
+
+    /// The name, for log lines. Valid for as long as the virtual host.
+    public var nameText: ByteView { text[label] }
+
+    /// The name of the route at `index`, for log lines. Valid for as long as the virtual host.
+    public func routeName(at index: Int) -> ByteView { text[entries[index].name] }
 
     /// Whether a request for `authority` belongs here (security rule S02); `host` is nil when the
     /// authority is empty (HTTP/1.0 without Host) or no valid one, and belongs nowhere.

@@ -14,7 +14,7 @@ extension Session {
         var line = AccessLogLine(into: turn.staging)
         line.time("time", wallSeconds: turn.now.wallSeconds)
         line.string("event", ByteView("handshake_failed"))
-        withPeerText { line.string("client", $0) }
+        peer.withText { line.string("client", $0) }
         withBytes(of: error.reason) { line.string("reason", $0) }
         if let name = engine.serverName { withBytes(of: name) { line.string("sni", $0) } }
         if let depth = error.depth { line.number("depth", UInt64(max(depth, 0))) }
@@ -32,7 +32,11 @@ extension Session {
         turn.staging.removeAll()
         var line = AccessLogLine(into: turn.staging)
         line.time("time", wallSeconds: turn.now.wallSeconds)
-        withPeerText { line.string("client", $0) }
+        appendRequestID(to: &line, turn)
+        peer.withText { line.string("client", $0) }
+        let host = turn.environment.virtualHosts[virtualHost]
+        line.string("virtualHost", host.nameText)
+        if let route = exchange.route { line.string("route", host.routeName(at: route)) }
         if let head = exchange.head {
             let bytes = head.filled
             line.string("method", bytes[exchange.request.methodRange])
@@ -50,9 +54,7 @@ extension Session {
             line.number("reused", exchange.isReusedConnection ? 1 : 0)
         }
         line.string("tls", ByteView(engine.protocolName))
-        if let peer = identity.peer {
-            withBytes(of: peer.leaf.sha256Fingerprint) { line.hex("fingerprint", $0) }
-        }
+        withBytes(of: logIdentity) { line.members($0) }
         if let refusal = exchange.refusal {
             line.string("refused", ByteView(refusal.symbol))
             line.string("detail", ByteView(exchange.refusalDetail))
@@ -61,12 +63,32 @@ extension Session {
         _ = log.append(line.bytes)
     }
 
-    private func withPeerText(_ body: (ByteView) -> Void) {
-        withBytes(of: peer.description, body)
+    /// The id that the upstream sees; of a request that was refused, the one it would have seen.
+    private func appendRequestID(to line: inout AccessLogLine, _ turn: borrowing Turn) {
+        if let range = exchange.receivedID {
+            // The head may have gone with its upstream connection: then nothing is known.
+            if let head = exchange.head { line.string("requestId", head.filled[range]) }
+        } else if turn.environment.addsRequestID, exchange.requestNumber > 0 {
+            line.hex(
+                "requestId", high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
+        }
+    }
+
+    /// Renders what every line of this connection says of the client's identity.
+    mutating func renderLogIdentity(_ turn: inout Turn) {
+        guard let peer = identity.peer else { return }
+        turn.staging.removeAll()
+        var line = AccessLogLine(into: turn.staging)
+        withBytes(of: peer.leaf.sha256Fingerprint) { line.hex("fingerprint", $0) }
+        let subject = identity.subjectLabel
+        if !subject.isEmpty { withBytes(of: subject) { line.string("subject", $0) } }
+        logIdentity = line.members.array
     }
 
     private func withBytes(of text: String, _ body: (ByteView) -> Void) {
-        withBytes(of: Array(text.utf8), body)
+        // A native string: nothing is copied, or into the caller's frame when it is short.
+        var text = text
+        text.withUTF8 { unsafe body(ByteView(UnsafeRawBufferPointer($0))) }
     }
 
     private func withBytes(of bytes: [UInt8], _ body: (ByteView) -> Void) {

@@ -146,12 +146,14 @@ extension Session {
         }
         let path = bytes[head.path]
         let method = bytes[head.methodRange]
+        let route: Route
         switch host.route(host: name, in: authority, path: path, method: method) {
         case .none: throw Refusal(.noRoute, "no route for this host and path")
         case .methodNotAllowed: throw Refusal(.methodNotAllowed, "method not allowed here")
-        case .route(let index): exchange.route = index
+        case .route(let index):
+            exchange.route = index
+            route = host.routes[index]
         }
-        let route = host.routes[exchange.route]
         do throws(RequestError) {
             try route.pathPolicy.check(bytes, head)
         } catch {

@@ -54,6 +54,8 @@ public struct Session: ~Copyable {
     var scanned = 0
     var exchange = Exchange()
     var identity = ClientIdentity.anonymous
+    /// What log lines say of the client's identity, rendered once; empty without an access log.
+    var logIdentity: [UInt8] = []
     var virtualHost = 0
 
     var isDownstreamHeld = false
@@ -277,6 +279,7 @@ public struct Session: ~Copyable {
             close(.identityRefused, reset: true, &turn)
             return
         }
+        if turn.environment.accessLog != nil { renderLogIdentity(&turn) }
         state = .readingHead
         setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)
     }

@@ -253,7 +253,8 @@ private struct ResolverSchedule {
 
     mutating func due(at now: Instant) -> [(Int, [SocketAddress])] {
         // Whoever has waited longest comes first, or slow names would starve the others.
-        let order = upstreams.indices.sorted { next[$0] < next[$1] }
+        let isDue = next.contains { now >= $0 }
+        let order = isDue ? upstreams.indices.sorted { next[$0] < next[$1] } : []
         for index in order where now >= next[index] {
             guard !results.isBusy.load(ordering: .acquiring) else { break }
             next[index] = now + upstreams[index].resolveInterval

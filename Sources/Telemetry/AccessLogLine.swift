@@ -57,6 +57,15 @@ public struct AccessLogLine {
         buffer.append(UInt8(ascii: "\""))
     }
 
+    /// Adds a number of 128 bits as 32 lower-case hexadecimal digits.
+    public mutating func hex(_ key: StaticString, high: UInt64, low: UInt64) {
+        guard begin(key, atLeast: 34) else { return }
+        buffer.append(UInt8(ascii: "\""))
+        hexDigits(high)
+        hexDigits(low)
+        buffer.append(UInt8(ascii: "\""))
+    }
+
     /// Adds a time as RFC 3339 in UTC.
     public mutating func time(_ key: StaticString, wallSeconds: Int64) {
         guard begin(key, atLeast: 24) else { return }
@@ -86,6 +95,19 @@ public struct AccessLogLine {
         buffer.append(UInt8(ascii: ":"))
         decimal(second % 60, width: 2)
         buffer.append(ByteView("Z\""))
+    }
+
+    /// The members so far, for `members(_:)` of other lines. Valid until the buffer is used again.
+    public var members: ByteView { buffer.filled.dropFirst(1) }
+
+    /// Adds members that were rendered before, all or none of them.
+    public mutating func members(_ rendered: ByteView) {
+        guard !rendered.isEmpty, buffer.available >= rendered.count + 1 + Self.reserve else {
+            return
+        }
+        if !isFirst { buffer.append(UInt8(ascii: ",")) }
+        isFirst = false
+        buffer.append(rendered)
     }
 
     /// Ends the object and the line.
@@ -119,6 +141,14 @@ public struct AccessLogLine {
         while divisor > 0 {
             buffer.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
             divisor /= 10
+        }
+    }
+
+    private mutating func hexDigits(_ word: UInt64) {
+        var shift: UInt64 = 64
+        while shift > 0 {
+            shift -= 4
+            hexDigit(UInt8(truncatingIfNeeded: word >> shift & 15))
         }
     }
 

@@ -80,6 +80,36 @@ import Testing
         }
     }
 
+    @Test("members rendered once are whole in every line, or not there") func members() throws {
+        let pool = BufferPool(chunkSize: 512, limit: 1)
+        var rendered = AccessLogLine(into: try #require(pool.take()))
+        rendered.string("a", ByteView("\"1\""))
+        rendered.number("b", 2)
+        let members = rendered.members.array
+        for count in [0, 100, 440, 500] {
+            let before = [UInt8](repeating: UInt8(ascii: "x"), count: count)
+            let text = try unsafe members.withUnsafeBytes { members in
+                try unsafe before.withUnsafeBytes { before in
+                    try line {
+                        if count > 0 { unsafe $0.string("before", ByteView(before)) }
+                        unsafe $0.members(ByteView(members))
+                        $0.number("after", 3)
+                    }
+                }
+            }
+            let object = try JSONSerialization.jsonObject(with: Data(text.utf8))
+            let parsed = try #require(object as? [String: Any])
+            #expect(parsed["a"] as? String == (count < 500 ? "\"1\"" : nil), "\(text)")
+            #expect(parsed["b"] as? Int == (count < 500 ? 2 : nil))
+        }
+        #expect(try line { $0.members(.empty) } == "{}\n")
+    }
+
+    @Test("128 bits are 32 digits") func digits() throws {
+        let text = try line { $0.hex("id", high: 0x0123_4567_89ab_cdef, low: 1) }
+        #expect(text == "{\"id\":\"0123456789abcdef0000000000000001\"}\n")
+    }
+
     @Test("times are RFC 3339", arguments: [0, 951_782_399, 951_782_400, 1_795_500_000])
     func times(seconds: Int64) throws {
         let text = try line { $0.time("time", wallSeconds: seconds) }
