@@ -2,11 +2,11 @@ internal import Glibc
 
 /// Decides which backend runs here.
 public enum BackendProbe {
-    /// The backend to make, and why it is not io_uring.
+    /// The backend to make, and why; `reason` is for the log.
     public enum Outcome: Equatable, Sendable {
         /// `UringBackend`.
-        case uring
-        /// `EpollBackend`; `reason` is for the log.
+        case uring(reason: String)
+        /// `EpollBackend`.
         case epoll(reason: String)
     }
 
@@ -16,17 +16,23 @@ public enum BackendProbe {
     public static func probe(
         _ choice: IOChoice, options: LoopOptions = LoopOptions()
     ) throws(SystemError) -> Outcome {
-        try probe(choice) { () throws(SystemError) in _ = try Ring(options: options) }
+        try probe(choice) { () throws(SystemError) in
+            let mode = try Ring(options: options).mode
+            return
+                "\(mode), \(options.submissionEntries) and \(options.completionEntries) entries, "
+                + "\(options.receiveBufferCount) buffers of \(options.receiveBufferSize) bytes"
+        }
     }
 
-    /// The same with another way to try a ring.
+    /// The same with another way to try a ring, which says what it got.
     static func probe(
-        _ choice: IOChoice, attempt: () throws(SystemError) -> Void
+        _ choice: IOChoice, attempt: () throws(SystemError) -> String
     ) throws(SystemError) -> Outcome {
         if choice == .epoll { return .epoll(reason: "epoll was chosen") }
         do {
-            try attempt()
-            return .uring
+            let ring = try attempt()
+            let wish = choice == .io_uring ? "io_uring was chosen, " : ""
+            return .uring(reason: "\(wish)probe passed, \(ring)")
         } catch {
             if choice == .io_uring { throw error }
             return .epoll(reason: reason(error))

@@ -41,6 +41,8 @@ struct Ring: ~Copyable {
     private var raw: OpaquePointer?
     private let buffers: UnsafePointer<UInt8>
     private let bufferSize: Int
+    /// How the kernel was asked to run completions: the best way it knows.
+    let mode: String
     private var finalSystemCalls: UInt64 = 0
     private var finalFullCount: UInt64 = 0
 
@@ -49,12 +51,16 @@ struct Ring: ~Copyable {
         var raw: OpaquePointer?
         var result: Int32 = -1
         let modes = [
-            CLinux_ring_mode_defer, CLinux_ring_mode_cooperative, CLinux_ring_mode_plain,
+            (CLinux_ring_mode_defer, "deferred task work"),
+            (CLinux_ring_mode_cooperative, "cooperative task work"),
+            (CLinux_ring_mode_plain, "plain"),
         ]
-        for mode in modes {
+        var name = ""
+        for (mode, text) in modes {
             result = unsafe CLinux_ring_create(
                 &raw, options.submissionEntries, options.completionEntries,
                 Int32(mode))
+            name = text
             if result >= 0 { break }
         }
         guard let ring = unsafe raw, result >= 0 else {
@@ -74,6 +80,7 @@ struct Ring: ~Copyable {
         unsafe self.raw = ring
         unsafe self.buffers = UnsafePointer(buffers)
         bufferSize = Int(options.receiveBufferSize)
+        mode = name
     }
 
     deinit {

@@ -215,7 +215,8 @@ public enum KeyTable {
         ConfigurationKey(
             "upstreams.*.maxConnections", .integer(1...65_535), "256", "Connections per worker."),
         ConfigurationKey(
-            "upstreams.*.maxIdle", .integer(0...65_535), "128", "Idle connections per worker."),
+            "upstreams.*.maxIdle", .integer(0...65_535), "128",
+            "Idle connections per worker; no more than maxConnections."),
         ConfigurationKey(
             "upstreams.*.idleTimeout", .durationOrZero, "60s",
             "How long an idle connection is kept."),
@@ -239,7 +240,7 @@ public enum KeyTable {
             "Failures in a row after which a server is left out; 0 for never."),
         ConfigurationKey(
             "upstreams.*.ejectionTime", .durationOrZero, "1s",
-            "Length of the first ejection; it doubles each time."),
+            "Length of the first ejection, up to ejectionMaximum; it doubles each time."),
         ConfigurationKey(
             "upstreams.*.ejectionMaximum", .durationOrZero, "60s", "Longest ejection."),
     ]

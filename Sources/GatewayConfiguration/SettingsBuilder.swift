@@ -67,7 +67,31 @@ struct SettingsBuilder {
         upstream.ejectionFailures = reader.integer(base + "ejectionFailures")
         upstream.ejectionTime = reader.duration(base + "ejectionTime")
         upstream.ejectionMaximum = reader.duration(base + "ejectionMaximum")
+        checkLimits(of: &upstream, base)
         return upstream
+    }
+
+    /// A value that was given and contradicts another is a mistake; a default gives way.
+    private mutating func checkLimits(of upstream: inout UpstreamSettings, _ base: String) {
+        // A limit of 0 was refused above, or is no limit.
+        if upstream.maxConnections > 0, upstream.maxIdle > upstream.maxConnections {
+            if reader.isGiven(base + "maxIdle") {
+                reader.fail(
+                    base + "maxIdle",
+                    "\(upstream.maxIdle) is more than maxConnections; "
+                        + "0 to \(upstream.maxConnections) is allowed")
+            }
+            upstream.maxIdle = upstream.maxConnections
+        }
+        if upstream.ejectionTime > upstream.ejectionMaximum {
+            if reader.isGiven(base + "ejectionTime") {
+                reader.fail(
+                    base + "ejectionTime",
+                    "is longer than ejectionMaximum; up to "
+                        + "\(upstream.ejectionMaximum.count / 1_000_000)ms is allowed")
+            }
+            upstream.ejectionTime = upstream.ejectionMaximum
+        }
     }
 
     // MARK: Virtual hosts

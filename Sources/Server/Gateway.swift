@@ -150,7 +150,7 @@ public final class Gateway {
             let choice = IOChoice(rawValue: settings.io) ?? .auto
             let outcome = try BackendProbe.probe(choice, options: assembly.loop())
             switch outcome {
-            case .uring: logger.info("event loop: io_uring")
+            case .uring(let reason): logger.info("event loop: io_uring (\(reason))")
             case .epoll(let reason): logger.info("event loop: epoll (\(reason))")
             }
             return outcome
