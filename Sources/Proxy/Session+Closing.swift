@@ -61,6 +61,9 @@ extension Session {
     /// connection short, without close_notify, is how it learns that the response is incomplete.
     mutating func abandon(_ reason: CloseReason, _ turn: inout Turn) {
         guard state != .closed else { return }
+        if reason == .upstreamAborted {
+            turn.environment.metrics.increment(.failures, upstream: exchange.upstream)
+        }
         finishLog(&turn)
         close(reason, reset: true, &turn)
     }

@@ -45,6 +45,7 @@ extension Session {
         exchange.hasUpstream = true
         exchange.isReusedConnection = isReused
         exchange.attempts += 1
+        turn.environment.metrics.increment(.requests, upstream: exchange.upstream)
         exchange.isHeadInFlight = true
         exchange.isHeadSent = false
         exchange.hasSendFailed = false
@@ -249,6 +250,7 @@ extension Session {
         _ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn
     ) {
         turn.environment.heads.give(&exchange.responseHead)
+        turn.environment.metrics.increment(.failures, upstream: exchange.upstream)
         releaseUpstream(reusable: false, healthy: false, &turn)
         refuse(reason, detail, &turn)
     }

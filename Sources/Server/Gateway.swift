@@ -35,7 +35,7 @@ public final class Gateway {
         let wanted =
             settings.workers > 0 ? settings.workers : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let count = max(wanted, 1)
-        metrics = (0..<count).map { _ in WorkerMetrics() }
+        metrics = (0..<count).map { _ in WorkerMetrics(upstreams: settings.upstreams.count) }
         let logs = settings.accessLogPath != "off"
         queues =
             logs ? metrics.map { _ in AccessLogQueue(capacity: settings.accessLogQueueBytes) } : []
@@ -92,7 +92,8 @@ public final class Gateway {
                 sharedTLS: sharedTLS)
         }
         if let address = settings.adminAddress {
-            admin = try AdminServer(address: address, metrics: metrics)
+            admin = try AdminServer(
+                address: address, metrics: metrics, upstreams: settings.upstreams.map(\.name))
             logger.info("admin listener", metadata: ["address": "\(admin?.boundAddress ?? "")"])
         }
         return zip(settings.listeners, addresses).map { ($0.name, $1.text) }

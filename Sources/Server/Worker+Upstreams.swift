@@ -36,7 +36,7 @@ extension Worker where Loop: ~Copyable {
             // Still connecting: it belongs to nobody else yet.
             clients[client].upstream = nil
             connections[handle].client = nil
-            if timedOut { turn.environment.metrics.increment(.upstreamConnectFailures) }
+            if timedOut { countConnectError(of: connections[handle].upstream) }
             connectionFailed(handle, isServersFault: timedOut)
             return
         }
@@ -76,7 +76,7 @@ extension Worker where Loop: ~Copyable {
             pools[poolHandle(upstream)].bind(poolID, token: owner)
             clients[client].upstream = handle
         case .failure:
-            turn.environment.metrics.increment(.upstreamConnectFailures)
+            countConnectError(of: upstream)
             // No socket to be had: another member would fail for the same reason.
             pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
             clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
@@ -129,7 +129,7 @@ extension Worker where Loop: ~Copyable {
         let upstream = connections[handle].upstream
         let client = connections[handle].client
         guard result >= 0 else {
-            turn.environment.metrics.increment(.upstreamConnectFailures)
+            countConnectError(of: upstream)
             if let client {
                 connections[handle].client = nil
                 clients[client].upstream = nil
@@ -149,6 +149,11 @@ extension Worker where Loop: ~Copyable {
             clients[client].session.upstreamReady(isReused: false, &turn)
             perform(for: client)
         }
+    }
+
+    private func countConnectError(of upstream: Int) {
+        turn.environment.metrics.increment(.upstreamConnectFailures)
+        turn.environment.metrics.increment(.connectErrors, upstream: upstream)
     }
 
     /// A connection that never came about: tells the pool, serves who waits, closes the socket.

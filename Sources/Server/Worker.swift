@@ -137,9 +137,14 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         var idle = 0
         var ejections: UInt64 = 0
         for index in 0..<pools.count {
-            queued += pools[poolHandle(index)].waiting
-            idle += pools[poolHandle(index)].idle
-            ejections += pools[poolHandle(index)].ejections
+            let pool = poolHandle(index)
+            queued += pools[pool].waiting
+            idle += pools[pool].idle
+            ejections += pools[pool].ejections
+            let open = pools[pool].busy + pools[pool].idle
+            metrics.set(.connectionsOpen, upstream: index, UInt64(open))
+            metrics.set(.connectionsIdle, upstream: index, UInt64(pools[pool].idle))
+            metrics.set(.queued, upstream: index, UInt64(pools[pool].waiting))
         }
         metrics.set(.upstreamQueued, UInt64(queued))
         metrics.set(.upstreamIdle, UInt64(idle))

@@ -1,7 +1,7 @@
 /// The Prometheus text exposition format, version 0.0.4.
 public enum PrometheusText {
-    /// Everything the workers counted, summed.
-    public static func render(_ workers: [WorkerMetrics]) -> String {
+    /// Everything the workers counted, summed. `upstreams` are the names behind the positions.
+    public static func render(_ workers: [WorkerMetrics], upstreams: [String] = []) -> String {
         var text = ""
         func sum(_ index: Int) -> UInt64 { workers.reduce(0) { $0 &+ $1.cell(index) } }
         func header(_ name: String, _ kind: String, _ help: String) {
@@ -10,6 +10,15 @@ public enum PrometheusText {
         for metric in Metric.allCases {
             header(metric.name, metric.isGauge ? "gauge" : "counter", metric.help)
             text += "\(metric.name) \(sum(metric.rawValue))\n"
+        }
+        for metric in UpstreamMetric.allCases where !upstreams.isEmpty {
+            header(metric.name, metric.isGauge ? "gauge" : "counter", metric.help)
+            for (index, name) in upstreams.enumerated() {
+                let total = workers.reduce(0 as UInt64) {
+                    $0 &+ $1.value(of: metric, upstream: index)
+                }
+                text += "\(metric.name){upstream=\"\(escaped(name))\"} \(total)\n"
+            }
         }
         func table(_ name: String, _ help: String, _ label: String, _ rows: [(String, Int)]) {
             header(name, "counter", help)
@@ -53,5 +62,11 @@ public enum PrometheusText {
             "postern_handshake_duration_seconds", "From accept to the end of the handshake.",
             WorkerMetrics.Layout.handshakeTime)
         return text
+    }
+
+    /// The value of a label: backslash, quote and line feed are escaped.
+    private static func escaped(_ value: String) -> String {
+        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+            .replacing("\n", with: "\\n")
     }
 }

@@ -6,9 +6,12 @@ import Synchronization
 /// A handle: copies name the same counters, which live as long as the process.
 @safe
 public struct WorkerMetrics: @unchecked Sendable {
-    // Invariant: `cells` points at `Layout.count` initialised atomics that are never freed. One
-    // thread writes; relaxed loads elsewhere see each cell whole, if not all of one moment.
+    // Invariant: `cells` points at initialised atomics that are never freed: `Layout.count`, then
+    // `UpstreamMetric.allCases.count` for each upstream. One thread writes; relaxed loads elsewhere
+    // see each cell whole, if not all of one moment.
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Upstreams that have counters of their own.
+    public let upstreams: Int
 
     enum Layout {
         static let closes = Metric.allCases.count
@@ -20,13 +23,15 @@ public struct WorkerMetrics: @unchecked Sendable {
         static let count = handshakeTime + Histogram.cells
     }
 
-    /// Counters at zero.
-    public init() {
+    /// Counters at zero, those of `upstreams` upstreams included.
+    public init(upstreams: Int = 0) {
+        self.upstreams = upstreams
+        let count = Layout.count + upstreams * UpstreamMetric.allCases.count
         // A page of its own: no other thread's data shares a cache line with a counter.
         let bytes = UnsafeMutableRawPointer.allocate(
-            byteCount: Layout.count * MemoryLayout<Atomic<UInt64>>.stride + 128, alignment: 128)
-        unsafe cells = bytes.bindMemory(to: Atomic<UInt64>.self, capacity: Layout.count)
-        for index in 0..<Layout.count { unsafe (cells + index).initialize(to: Atomic(0)) }
+            byteCount: count * MemoryLayout<Atomic<UInt64>>.stride + 128, alignment: 128)
+        unsafe cells = bytes.bindMemory(to: Atomic<UInt64>.self, capacity: count)
+        for index in 0..<count { unsafe (cells + index).initialize(to: Atomic(0)) }
     }
 
     /// Adds 1.
@@ -41,6 +46,24 @@ public struct WorkerMetrics: @unchecked Sendable {
     @inline(__always)
     public func set(_ metric: Metric, _ value: UInt64) {
         unsafe cells[metric.rawValue].store(value, ordering: .relaxed)
+    }
+
+    /// Adds 1 to a counter of the upstream at `index`.
+    @inline(__always)
+    public func increment(_ metric: UpstreamMetric, upstream index: Int) {
+        add(1, at: cell(of: metric, upstream: index))
+    }
+
+    /// Sets the value of the upstream at `index`.
+    public func set(_ metric: UpstreamMetric, upstream index: Int, _ value: UInt64) {
+        unsafe cells[cell(of: metric, upstream: index)].store(value, ordering: .relaxed)
+    }
+
+    /// The position of a counter of the upstream at `index`.
+    @inline(__always)
+    func cell(of metric: UpstreamMetric, upstream index: Int) -> Int {
+        precondition(index >= 0 && index < upstreams, "an upstream without counters")
+        return Layout.count + index * UpstreamMetric.allCases.count + metric.rawValue
     }
 
     /// Counts the end of a client's connection.
@@ -84,6 +107,10 @@ public struct WorkerMetrics: @unchecked Sendable {
 
     /// The present value.
     public func value(of metric: Metric) -> UInt64 { cell(metric.rawValue) }
+    /// The present value of the upstream at `index`.
+    public func value(of metric: UpstreamMetric, upstream index: Int) -> UInt64 {
+        cell(cell(of: metric, upstream: index))
+    }
     /// Connections ended for `reason`.
     public func value(of reason: CloseReason) -> UInt64 { cell(Layout.closes + reason.index) }
     /// Requests refused for `reason`.

@@ -26,7 +26,7 @@ struct SimulatedWorker {
         environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
-            metrics: WorkerMetrics(), accessLog: nil,
+            metrics: WorkerMetrics(upstreams: 1), accessLog: nil,
             virtualHosts: [
                 VirtualHost(
                     name: "main", serverNames: ["localhost"], identityHeaders: headers,

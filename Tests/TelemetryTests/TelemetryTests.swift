@@ -6,8 +6,12 @@ import Testing
 
 @Suite struct MetricsTests {
     @Test("every metric has a legal name of its own and a help text") func table() {
-        let names = Metric.allCases.map(\.name)
+        let names = Metric.allCases.map(\.name) + UpstreamMetric.allCases.map(\.name)
         #expect(Set(names).count == names.count)
+        for metric in UpstreamMetric.allCases {
+            #expect(metric.name.hasPrefix("postern_upstream_") && !metric.help.isEmpty)
+            #expect(metric.name.hasSuffix("_total") == !metric.isGauge, "\(metric.name)")
+        }
         for metric in Metric.allCases {
             #expect(metric.name.hasPrefix("postern_") && !metric.help.isEmpty)
             #expect(metric.name.hasSuffix("_total") == !metric.isGauge, "\(metric.name)")
@@ -42,6 +46,30 @@ import Testing
         #expect(samples["postern_request_duration_seconds_bucket{le=\"0.004096\"}"] == 1)
         #expect(samples["postern_request_duration_seconds_bucket{le=\"+Inf\"}"] == 2)
         #expect(samples["postern_request_duration_seconds_count"] == 2)
+    }
+
+    @Test("what is counted for an upstream has its name as a label, escaped")
+    func upstreams() {
+        let (one, two) = (WorkerMetrics(upstreams: 2), WorkerMetrics(upstreams: 2))
+        one.increment(.requests, upstream: 1)
+        two.increment(.requests, upstream: 1)
+        two.increment(.connectErrors, upstream: 0)
+        two.increment(.requests)
+        one.set(.connectionsOpen, upstream: 1, 3)
+        two.set(.connectionsOpen, upstream: 1, 4)
+        let text = PrometheusText.render([one, two], upstreams: ["a", "b\"\\\n"])
+        let lines = text.split(separator: "\n").filter { $0.contains("{upstream=") }
+        #expect(lines.count == 2 * UpstreamMetric.allCases.count)
+        for line in [
+            #"postern_upstream_requests_total{upstream="a"} 0"#,
+            #"postern_upstream_requests_total{upstream="b\"\\\n"} 2"#,
+            #"postern_upstream_connect_errors_total{upstream="a"} 1"#,
+            #"postern_upstream_connect_errors_total{upstream="b\"\\\n"} 0"#,
+            #"postern_upstream_pool_open{upstream="b\"\\\n"} 7"#,
+        ] {
+            #expect(lines.contains(Substring(line)), "\(line)")
+        }
+        #expect(text.contains("\npostern_requests_total 1\n"))
     }
 
     @Test("a duration falls below its bucket's bound")

@@ -11,12 +11,17 @@ import Telemetry
 final class AdminServer: Sendable {
     private let descriptor: Int32
     private let metrics: [WorkerMetrics]
+    /// Names of the upstreams, in the order of their counters.
+    private let upstreams: [String]
     private let ready = Atomic<Bool>(true)
     private let stopping = Atomic<Bool>(false)
     let boundAddress: String
 
-    init(address: SocketAddress, metrics: [WorkerMetrics]) throws(GatewayError) {
+    init(
+        address: SocketAddress, metrics: [WorkerMetrics], upstreams: [String]
+    ) throws(GatewayError) {
         self.metrics = metrics
+        self.upstreams = upstreams
         do throws(SystemError) {
             descriptor = try Sockets.makeListener(address, backlog: 64)
             boundAddress = try Sockets.localAddress(descriptor).text
@@ -72,7 +77,8 @@ final class AdminServer: Sendable {
             return
         }
         switch words[1] {
-        case "/metrics": send(connection, "200 OK", PrometheusText.render(metrics))
+        case "/metrics":
+            send(connection, "200 OK", PrometheusText.render(metrics, upstreams: upstreams))
         case "/healthz": send(connection, "200 OK", "ok\n")
         case "/readyz":
             isReady
