@@ -45,6 +45,12 @@ public struct ListenerSettings: Sendable {
     public var backlog = 0
     /// Indices into `GatewaySettings.virtualHosts`.
     public var virtualHosts: [Int] = []
+    /// Whether connections begin with a PROXY header: `off`, `required` or `optional`.
+    public var proxyProtocol = "off"
+    /// Networks of the balancers whose header is believed: address and prefix length.
+    public var proxyProtocolFrom: [(address: SocketAddress, prefixLength: Int)] = []
+    /// Whether that of balancers on a Unix-domain socket is.
+    public var proxyProtocolFromUnix = false
 }
 
 /// One virtual host.

@@ -110,6 +110,13 @@ public enum KeyTable {
             "listeners.*.virtualHosts", .list, nil,
             "Names of the virtual hosts served there; all when unset."),
         ConfigurationKey(
+            "listeners.*.proxyProtocol", .choice(["off", "required", "optional"]), "off",
+            "Whether balancers begin connections with a PROXY header (v1 or v2); `required` refuses"
+                + " other sources, `optional` takes them as clients."),
+        ConfigurationKey(
+            "listeners.*.proxyProtocolFrom", .list, "",
+            "Networks (CIDR) of the balancers, or `unix:`; nobody else's header is believed."),
+        ConfigurationKey(
             "virtualHosts.*.serverNames", .list, "",
             "Names (SNI and Host) it answers to; `*.example.com` is a wildcard, none is every Host."
         ),

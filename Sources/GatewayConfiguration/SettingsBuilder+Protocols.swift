@@ -72,6 +72,30 @@ extension SettingsBuilder {
         }
     }
 
+    mutating func proxyProtocol(_ listener: inout ListenerSettings, _ base: String) {
+        listener.proxyProtocol = reader.choice(base + "proxyProtocol")
+        let sources = reader.list(base + "proxyProtocolFrom")
+        for text in sources {
+            if text == "unix:" {
+                listener.proxyProtocolFromUnix = true
+            } else if let network = Self.network(text) {
+                listener.proxyProtocolFrom.append(network)
+            } else {
+                reader.fail(
+                    base + "proxyProtocolFrom",
+                    "'\(text)' is no network such as 10.0.0.0/8 or fd00::/8, nor 'unix:'")
+            }
+        }
+        if listener.proxyProtocol == "off", !sources.isEmpty {
+            reader.fail(base + "proxyProtocolFrom", "has no effect: proxyProtocol is 'off'")
+        } else if listener.proxyProtocol != "off", sources.isEmpty {
+            reader.fail(
+                base + "proxyProtocolFrom",
+                "is required when proxyProtocol is '\(listener.proxyProtocol)': the networks of the"
+                    + " balancers")
+        }
+    }
+
     private static func network(_ text: String) -> (address: SocketAddress, prefixLength: Int)? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let host = parts.first.map(String.init) else { return nil }

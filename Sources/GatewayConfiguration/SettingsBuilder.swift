@@ -254,6 +254,7 @@ struct SettingsBuilder {
             let names = defaults.map { hosts[$0] }.joined(separator: ", ")
             reader.fail(base + "virtualHosts", "only one default is allowed, not: \(names)")
         }
+        proxyProtocol(&listener, base)
         return listener
     }
 

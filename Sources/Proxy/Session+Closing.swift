@@ -158,7 +158,7 @@ extension Session {
 
     private mutating func deadlinePassed(_ turn: inout Turn) {
         switch state {
-        case .handshaking:
+        case .awaitingProxyHeader, .handshaking:
             turn.environment.metrics.increment(.handshakesTimedOut)
             close(.handshakeTimeout, reset: true, &turn)
         case .readingHead where pending == nil:
@@ -231,7 +231,7 @@ extension Session {
         case .readingHead where pending == nil:
             closeReason = .draining
             startDraining(sendsCloseNotify: true, &turn)
-        case .handshaking:
+        case .awaitingProxyHeader, .handshaking:
             close(.draining, reset: true, &turn)
         case .readingHead, .choosingUpstream, .relaying, .tunnelling, .draining, .lingering,
             .closed:

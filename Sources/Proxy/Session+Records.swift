@@ -25,6 +25,21 @@ extension Session {
         _ = log.append(line.bytes)
     }
 
+    /// Logs a connection that was refused before TLS.
+    func recordRefusedConnection(
+        _ event: StaticString, _ reason: StaticString, _ turn: inout Turn
+    ) {
+        guard let log = turn.environment.accessLog else { return }
+        turn.staging.removeAll()
+        var line = AccessLogLine(into: turn.staging)
+        line.time("time", wallSeconds: turn.now.wallSeconds)
+        line.string("event", ByteView(event))
+        withPeerText { line.string("client", $0) }
+        line.string("reason", ByteView(reason))
+        line.finish()
+        _ = log.append(line.bytes)
+    }
+
     /// Writes the access-log line of the exchange.
     func writeAccessLog(
         to log: AccessLogQueue, duration: Nanoseconds, _ turn: inout Turn

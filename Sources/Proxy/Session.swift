@@ -6,6 +6,8 @@ public import Telemetry
 
 /// A client connection's whole life, as a pure state machine: events in, actions out.
 ///
+///     awaitingProxyHeader ─┐
+///          ┌───────────────┘
 ///     handshaking ─▶ readingHead ─▶ choosingUpstream ─▶ relaying ─▶ readingHead …
 ///          │              │                │               ├──▶ tunnelling ─┐
 ///          └──────────────┴────────────────┴───────────────┴──▶ draining ◀──┘
@@ -20,6 +22,8 @@ public import Telemetry
 public struct Session: ~Copyable {
     /// Where the connection stands.
     public enum State: UInt8, Sendable {
+        /// A balancer is to say first whose connection this is.
+        case awaitingProxyHeader
         /// The TLS handshake is in progress.
         case handshaking
         /// Idle, or a request head is arriving.
@@ -49,7 +53,8 @@ public struct Session: ~Copyable {
     var engine: TLSEngine
     var downstream = OutboundQueue()
     var upstreamQueue = OutboundQueue()
-    /// Decrypted bytes of a head that is not complete, or of a pipelined one.
+    /// Decrypted bytes of a head that is not complete, or of a pipelined one; the beginning of a
+    /// PROXY header before there is any head.
     var pending: Buffer?
     var scanned = 0
     var exchange = Exchange()
@@ -70,15 +75,24 @@ public struct Session: ~Copyable {
     var hasShutDownstream = false
     var closeReason = CloseReason.clientClosed
     var served: UInt64 = 0
-    let peer: PeerAddress
+    /// The client; until a PROXY header has come, the balancer.
+    public internal(set) var peer: PeerAddress
+    let isProxyHeaderOptional: Bool
     let acceptedAt: Instant
 
     /// A session for a connection just accepted from `peer`.
     ///
-    /// `hostBase` is where the virtual hosts of its listener begin in the environment's.
+    /// `hostBase` is where the virtual hosts of its listener begin in the environment's;
+    /// `expects` says what comes before TLS.
+    ///
+    /// - Precondition: the connection is not `refused`.
     public init(
-        engine: consuming TLSEngine, hostBase: Int, peer: PeerAddress, turn: inout Turn
+        engine: consuming TLSEngine, hostBase: Int, peer: PeerAddress,
+        expects: ProxyProtocolPolicy.Expectation = .none, turn: inout Turn
     ) {
+        precondition(expects != .refused)
+        if expects != .none { state = .awaitingProxyHeader }
+        isProxyHeaderOptional = expects == .optional
         self.engine = engine
         virtualHost = hostBase
         self.peer = peer
@@ -87,6 +101,9 @@ public struct Session: ~Copyable {
         armedAt = deadline
         turn.actions.append(.armTimer)
     }
+
+    /// Whether the client is not known yet: neither the handshake nor the connection is over.
+    public var isHandshaking: Bool { state == .awaitingProxyHeader || state == .handshaking }
 
     /// Whether the client has sent its whole ClientHello (security rule S26).
     public var hasClientHello: Bool { engine.clientHelloSeen }
@@ -116,7 +133,8 @@ public struct Session: ~Copyable {
         case .draining, .lingering, .closed:
             // Late bytes are read and forgotten: left unread they would reset the connection.
             return bytes.count
-        case .handshaking, .readingHead, .choosingUpstream, .relaying, .tunnelling:
+        case .awaitingProxyHeader, .handshaking, .readingHead, .choosingUpstream, .relaying,
+            .tunnelling:
             if input.consumed < bytes.count { isDownstreamHeld = true }
             return input.consumed
         }
@@ -126,7 +144,7 @@ public struct Session: ~Copyable {
     public mutating func downstreamEnded(code: Int32, _ turn: inout Turn) {
         hasReceivedEnd = true
         switch state {
-        case .handshaking:
+        case .awaitingProxyHeader, .handshaking:
             turn.environment.metrics.increment(.handshakesAborted)
             close(.handshakeFailed, reset: false, &turn)
         case .lingering, .closed:
@@ -183,7 +201,8 @@ public struct Session: ~Copyable {
             case .readingHead: goesOn = readHead(&input, &turn)
             case .relaying: goesOn = readRequestBody(&input, &turn)
             case .tunnelling: goesOn = readTunnel(&input, &turn)
-            case .choosingUpstream, .draining, .lingering, .closed: goesOn = false
+            case .awaitingProxyHeader, .choosingUpstream, .draining, .lingering, .closed:
+                goesOn = false
             }
         }
         flushUpstream(&turn)

@@ -121,9 +121,6 @@ struct Assembly {
             case "forwarded": .forwarded
             default: nil
             }
-        let networks = settings.http.trustedProxies.compactMap {
-            AddressList.Network($0.address, prefixLength: $0.prefixLength)
-        }
         let prefix = SecureRandom.bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return SessionEnvironment(
             heads: BufferPool(
@@ -131,7 +128,7 @@ struct Assembly {
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: settings.tuning.relayBuffers),
             metrics: metrics, accessLog: accessLog, virtualHosts: hosts, firewall: try firewall(),
             upstreamNames: settings.upstreams.map(\.name), timeouts: timeouts(), limits: limits(),
-            forwarding: style, trustedProxies: AddressList(networks),
+            forwarding: style, trustedProxies: Self.addresses(settings.http.trustedProxies),
             addsRequestID: settings.http.requestId, addsVia: settings.http.via,
             requestIDPrefix: prefix, requestTrailers: try requestTrailers())
     }
@@ -177,8 +174,25 @@ struct Assembly {
         return options
     }
 
+    private func proxyProtocol(_ listener: ListenerSettings) -> ProxyProtocolPolicy {
+        ProxyProtocolPolicy(
+            mode: .init(rawValue: listener.proxyProtocol) ?? .off,
+            sources: Self.addresses(listener.proxyProtocolFrom),
+            includesUnixPeers: listener.proxyProtocolFromUnix)
+    }
+
+    private static func addresses(
+        _ networks: [(address: SocketAddress, prefixLength: Int)]
+    ) -> AddressList {
+        AddressList(
+            networks.compactMap {
+                AddressList.Network($0.address, prefixLength: $0.prefixLength)
+            })
+    }
+
     func worker() -> WorkerOptions {
         WorkerOptions(
+            proxyProtocols: settings.listeners.map(proxyProtocol),
             clientLimit: settings.limits.connections,
             // Beyond the connections there would be no room to evict for (S26).
             handshakeLimit: max(

@@ -9,7 +9,8 @@ struct Client: ~Copyable {
     var timer: TimerHandle?
     /// The upstream connection of the current exchange.
     var upstream: SlabHandle?
-    let source: UInt64
+    /// What its handshake counts for.
+    var source: UInt64
     var isHandshaking = true
     var isClosing = false
 }

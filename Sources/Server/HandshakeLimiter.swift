@@ -42,8 +42,21 @@ final class HandshakeLimiter {
         live[handle] = source
         silent.append(handle, live: live.count) { live[$0] != nil }
         rank(source, by: 1)
+        arrived(handle, source: source)
+    }
+
+    /// The handshake turned out to be another source's: a balancer said so.
+    func moved(_ handle: SlabHandle, to source: UInt64) {
+        guard let old = live[handle], old != source else { return }
+        live[handle] = source
+        rank(old, by: -1)
+        rank(source, by: 1)
+        arrived(handle, source: source)
+    }
+
+    private func arrived(_ handle: SlabHandle, source: UInt64) {
         let count = sources[source]?.count ?? 0
-        sources[source]?.arrivals.append(handle, live: count) { live[$0] != nil }
+        sources[source]?.arrivals.append(handle, live: count) { live[$0] == source }
     }
 
     func ended(_ handle: SlabHandle) {
@@ -60,7 +73,7 @@ final class HandshakeLimiter {
             return handle
         }
         guard let busiest = ranks[highest].first else { return nil }
-        return sources[busiest]?.arrivals.first { live[$0] != nil }
+        return sources[busiest]?.arrivals.first { live[$0] == busiest }
     }
 
     // MARK: Ranks
@@ -94,6 +107,9 @@ final class HandshakeLimiter {
     static func source(of address: SocketAddress) -> UInt64 {
         switch address {
         case .ipv4(let bits, _): UInt64(bits)
+        case .ipv6(let bits, _) where bits.high == 0 && bits.low >> 32 == 0xffff:
+            // An IPv4 address in another dress (RFC 4291 §2.5.5.2).
+            bits.low & 0xffff_ffff
         case .ipv6(let bits, _): bits.high
         case .unix: 0
         }

@@ -14,6 +14,7 @@ extension Worker where Loop: ~Copyable {
         }
         let descriptor = completion.result
         let address = (try? Sockets.peerAddress(descriptor)) ?? .unix(path: "")
+        guard let expectation = admit(descriptor, from: address, listener: listener) else { return }
         guard !turn.isDraining, makeRoom(), let handle = clients.nextHandle,
             let socket = loop.adopt(descriptor, owner: Owner(.client, handle).rawValue)
         else {
@@ -25,7 +26,7 @@ extension Worker where Loop: ~Copyable {
         let source = HandshakeLimiter.source(of: address)
         let session = Session(
             engine: TLSEngine(server: contexts[listener]), hostBase: hostBases[listener],
-            peer: PeerAddress(address), turn: &turn)
+            peer: PeerAddress(address), expects: expectation, turn: &turn)
         _ = clients.insert(Client(session: session, socket: socket, source: source))
         handshakes.began(handle, source: source)
         loop.startReceiving(socket)
@@ -58,7 +59,8 @@ extension Worker where Loop: ~Copyable {
         guard clients.contains(handle) else { return }
         switch completion.operation {
         case .receive where completion.result > 0:
-            let bytes = completion.bytes
+            let bytes = withoutProxyHeader(handle, completion.bytes)
+            guard !bytes.isEmpty else { break }
             let taken = clients[handle].session.downstreamReceived(bytes, &turn)
             if taken < bytes.count {
                 loop.hold(bytes.dropFirst(taken), for: clients[handle].socket)
@@ -118,7 +120,7 @@ extension Worker where Loop: ~Copyable {
                 armTimer(handle)
             }
         }
-        if clients[handle].isHandshaking, clients[handle].session.state != .handshaking {
+        if clients[handle].isHandshaking, !clients[handle].session.isHandshaking {
             clients[handle].isHandshaking = false
             handshakes.ended(handle)
         }

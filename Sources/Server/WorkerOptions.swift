@@ -1,5 +1,9 @@
-/// How large one worker may become.
+import Proxy
+
+/// How large one worker may become, and whom its listeners are for.
 struct WorkerOptions: Sendable {
+    /// One for each listener.
+    var proxyProtocols: [ProxyProtocolPolicy]
     /// Client connections at once.
     var clientLimit = 16_384
     /// TLS handshakes at once.

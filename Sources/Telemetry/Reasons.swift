@@ -12,6 +12,8 @@ public enum CloseReason: String, CaseIterable, Sendable {
     case handshakeTimeout = "handshake_timeout"
     /// A newer handshake needed the place.
     case handshakeEvicted = "handshake_evicted"
+    /// The PROXY header was bad or missing.
+    case proxyHeaderRefused = "proxy_header_refused"
     /// The certificate's names cannot be rendered into headers.
     case identityRefused = "identity_refused"
     /// The worker had no buffer left.

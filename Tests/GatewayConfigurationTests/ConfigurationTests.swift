@@ -73,6 +73,19 @@ private func minimal() throws -> String {
         #expect(count > 10)
     }
 
+    @Test("a listener believes the balancers that it lists") func proxyProtocol() throws {
+        let off = try load(minimal()).listeners[0]
+        #expect(off.proxyProtocol == "off" && off.proxyProtocolFrom.isEmpty)
+        #expect(!off.proxyProtocolFromUnix)
+        let listed = try load(
+            minimal(),
+            environment: ["POSTERN_LISTENERS__EDGE__PROXY_PROTOCOL": "optional"],
+            overrides: ["listeners.edge.proxyProtocolFrom=10.0.0.0/8,unix:,fd00::1"]
+        ).listeners[0]
+        #expect(listed.proxyProtocol == "optional" && listed.proxyProtocolFromUnix)
+        #expect(listed.proxyProtocolFrom.map(\.prefixLength) == [8, 128])
+    }
+
     @Test("flag beats environment beats file beats default") func precedence() throws {
         let file = try minimal() + "timeouts:\n  idle: 1s\n"
         let variable = ["POSTERN_TIMEOUTS__IDLE": "2s"]
@@ -242,6 +255,31 @@ private func minimal() throws -> String {
             "http: {trustedProxies: [10.0.0.0/33]}\nupstreams:",
             "a.yaml:20:24: error: http.trustedProxies: '10.0.0.0/33' is no network such as "
                 + "10.0.0.0/8 or fd00::/8"
+        ),
+        (
+            "address: 127.0.0.1:8443",
+            "address: 127.0.0.1:8443\n    proxyProtocol: required",
+            "a.yaml:4:3: error: listeners.edge.proxyProtocolFrom: is required when proxyProtocol "
+                + "is 'required': the networks of the balancers"
+        ),
+        (
+            "address: 127.0.0.1:8443",
+            "address: 127.0.0.1:8443\n    proxyProtocol: on",
+            "a.yaml:6:20: error: listeners.edge.proxyProtocol: 'on' is not one of off, required, "
+                + "optional"
+        ),
+        (
+            "address: 127.0.0.1:8443",
+            "address: 127.0.0.1:8443\n    proxyProtocolFrom: [10.0.0.0/8]",
+            "a.yaml:6:24: error: listeners.edge.proxyProtocolFrom: has no effect: proxyProtocol "
+                + "is 'off'"
+        ),
+        (
+            "address: 127.0.0.1:8443",
+            "address: 127.0.0.1:8443\n    proxyProtocol: optional\n"
+                + "    proxyProtocolFrom: [balancer]",
+            "a.yaml:7:24: error: listeners.edge.proxyProtocolFrom: 'balancer' is no network such "
+                + "as 10.0.0.0/8 or fd00::/8, nor 'unix:'"
         ),
         (
             "upstreams:",

@@ -21,7 +21,8 @@ final class SessionUnderTest {
     private(set) var sawCloseNotify = false
 
     init(
-        _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false
+        _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false,
+        expects: ProxyProtocolPolicy.Expectation = .none
     ) throws {
         let pki = try TestPKI()
         let server = try pki.serverContext()
@@ -53,13 +54,27 @@ final class SessionUnderTest {
             client: own, serverName: "localhost")
         session = Session(
             engine: TLSEngine(server: server), hostBase: 0,
-            peer: PeerAddress(.ipv4(0x7f00_0001, port: 1)), turn: &turn)
+            peer: PeerAddress(.ipv4(0x7f00_0001, port: 1)), expects: expects, turn: &turn)
         self.turn = turn
     }
 
     var state: Session.State { session.state }
     var reason: CloseReason { session.reasonForClosing }
     var isIdle: Bool { session.isIdle }
+    var peer: String { session.peer.description }
+    var metrics: WorkerMetrics { turn.environment.metrics }
+
+    /// Bytes come before the client's TLS, or instead of it; the actions that come of them.
+    func deliver(_ bytes: [UInt8]) -> [Action] {
+        unsafe bytes.withUnsafeBytes { raw in
+            var rest = unsafe ByteView(raw)
+            if session.state == .awaitingProxyHeader {
+                rest = rest.dropFirst(session.proxyHeaderReceived(rest, &turn))
+            }
+            if !rest.isEmpty { _ = session.downstreamReceived(rest, &turn) }
+        }
+        return actions()
+    }
 
     /// Completes the handshake.
     func establish() {

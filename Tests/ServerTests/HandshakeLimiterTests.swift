@@ -22,6 +22,36 @@ import Testing
         #expect(limiter.count == 3 && !limiter.isFull)
     }
 
+    @Test("S26 a handshake counts for the source that the balancer named, from then on")
+    func moved() {
+        let limiter = HandshakeLimiter(limit: 8)
+        for slot: UInt32 in 0..<4 { limiter.began(handle(slot), source: 1) }
+        limiter.began(handle(4), source: 2)
+        limiter.began(handle(5), source: 2)
+        #expect(limiter.victim { _ in true } == handle(0), "the balancer has most")
+        limiter.moved(handle(0), to: 7)
+        limiter.moved(handle(1), to: 8)
+        limiter.moved(handle(2), to: 2)
+        limiter.moved(handle(3), to: 3)
+        limiter.moved(handle(3), to: 3)
+        limiter.moved(handle(99), to: 3)
+        #expect(limiter.count == 6)
+        #expect(limiter.victim { _ in true } == handle(4), "source 2 has three")
+        limiter.ended(handle(4))
+        limiter.ended(handle(5))
+        limiter.began(handle(6), source: 8)
+        limiter.began(handle(7), source: 8)
+        #expect(limiter.victim { _ in true } == handle(1), "source 8 has three")
+        for slot: UInt32 in [0, 1, 2, 3, 6, 7] { limiter.ended(handle(slot)) }
+        #expect(limiter.count == 0 && limiter.victim { _ in true } == nil)
+    }
+
+    @Test("an IPv4 address is one source in either dress") func mapped() {
+        let plain = HandshakeLimiter.source(of: .ipv4(0x0102_0304, port: 1))
+        let mapped = SocketAddress.InlineAddress(high: 0, low: 0xffff_0102_0304)
+        #expect(HandshakeLimiter.source(of: .ipv6(mapped, port: 2)) == plain)
+    }
+
     @Test("S26 any history gives the victim that a search of all handshakes gives")
     func model() {
         var random = SplitMix(state: 26)
