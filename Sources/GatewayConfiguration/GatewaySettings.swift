@@ -198,6 +198,8 @@ public struct LimitSettings: Sendable {
     public var connections = 0
     /// Handshakes at once per worker.
     public var handshakesInFlight = 0
+    /// Failed handshakes of one source in a minute, per worker; 0 for no limit.
+    public var handshakeFailuresPerSource = 0
     /// Requests per client connection; 0 for no limit.
     public var requestsPerConnection = 0
 }

@@ -322,6 +322,10 @@ public enum KeyTable {
             "limits.handshakesInFlight", .integer(1...100_000), "1024",
             "TLS handshakes at once per worker; then the oldest silent one goes."),
         ConfigurationKey(
+            "limits.handshakeFailuresPerSource", .integer(0...1_000_000), "60",
+            "Failed handshakes a minute of one source (IPv4 address, IPv6 /64) per worker, before"
+                + " its connections are closed at accept; 0 for no limit."),
+        ConfigurationKey(
             "limits.requestsPerConnection", .integer(count), "0",
             "Requests after which a client's connection is closed; 0 for no limit."),
         ConfigurationKey(

@@ -114,6 +114,8 @@ extension SettingsBuilder {
         settings.limits.bodyBytes = reader.size("limits.bodyBytes")
         settings.limits.connections = reader.integer("limits.connections")
         settings.limits.handshakesInFlight = reader.integer("limits.handshakesInFlight")
+        settings.limits.handshakeFailuresPerSource = reader.integer(
+            "limits.handshakeFailuresPerSource")
         settings.limits.requestsPerConnection = reader.integer("limits.requestsPerConnection")
         if settings.limits.uriBytes > settings.limits.headBytes {
             reader.fail("limits.uriBytes", "must not be larger than limits.headBytes")

@@ -160,6 +160,7 @@ extension Session {
         switch state {
         case .awaitingProxyHeader, .handshaking:
             turn.environment.metrics.increment(.handshakesTimedOut)
+            hasFailedHandshake = hasClientHello
             close(.handshakeTimeout, reset: true, &turn)
         case .readingHead where pending == nil:
             closeReason = .idleTimeout
@@ -241,6 +242,11 @@ extension Session {
 
     /// A newer connection needs this one's place among the handshakes (security rule S26).
     public mutating func evict(_ turn: inout Turn) { close(.handshakeEvicted, reset: true, &turn) }
+
+    /// The client's source has failed too many handshakes to be given another.
+    public mutating func refuseSource(_ turn: inout Turn) {
+        close(.sourceRefused, reset: true, &turn)
+    }
 
     /// The drain's deadline has passed, or the worker stops at once.
     public mutating func stop(_ turn: inout Turn) { abandon(.draining, &turn) }

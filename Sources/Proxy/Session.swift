@@ -77,6 +77,9 @@ public struct Session: ~Copyable {
     var served: UInt64 = 0
     /// The client; until a PROXY header has come, the balancer.
     public internal(set) var peer: PeerAddress
+    /// Whether the handshake ended in a way that counts against its source: it failed, or was
+    /// given up once a ClientHello had cost us work.
+    public internal(set) var hasFailedHandshake = false
     let isProxyHeaderOptional: Bool
     let acceptedAt: Instant
 
@@ -146,6 +149,7 @@ public struct Session: ~Copyable {
         switch state {
         case .awaitingProxyHeader, .handshaking:
             turn.environment.metrics.increment(.handshakesAborted)
+            hasFailedHandshake = hasClientHello
             close(.handshakeFailed, reset: false, &turn)
         case .lingering, .closed:
             close(closeReason, reset: false, &turn)
@@ -273,6 +277,7 @@ public struct Session: ~Copyable {
             establish(&turn)
             return state == .readingHead
         case .failed(let error):
+            hasFailedHandshake = true
             recordHandshakeFailure(error, &turn)
             closeReason = .handshakeFailed
             startDraining(sendsCloseNotify: false, &turn)

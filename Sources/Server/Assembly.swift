@@ -196,7 +196,8 @@ struct Assembly {
             clientLimit: settings.limits.connections,
             // Beyond the connections there would be no room to evict for (S26).
             handshakeLimit: max(
-                min(settings.limits.handshakesInFlight, settings.limits.connections / 2), 1))
+                min(settings.limits.handshakesInFlight, settings.limits.connections / 2), 1),
+            handshakeFailuresPerSource: settings.limits.handshakeFailuresPerSource)
     }
 
     func loop() -> LoopOptions {

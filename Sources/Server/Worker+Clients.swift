@@ -123,6 +123,7 @@ extension Worker where Loop: ~Copyable {
         if clients[handle].isHandshaking, !clients[handle].session.isHandshaking {
             clients[handle].isHandshaking = false
             handshakes.ended(handle)
+            noteOutcome(of: handle)
         }
     }
 

@@ -10,12 +10,19 @@ extension Worker where Loop: ~Copyable {
         _ descriptor: Int32, from address: SocketAddress, listener: Int
     ) -> ProxyProtocolPolicy.Expectation? {
         let expectation = options.proxyProtocols[listener].expectation(of: address)
-        guard expectation != .refused else {
+        switch expectation {
+        case .required, .optional:
+            // Who it is from, and whether that source is welcome, is known after the header.
+            return expectation
+        case .none where isWelcome(address):
+            return expectation
+        case .none:
+            break
+        case .refused:
             turn.environment.metrics.increment(.proxySourcesRefused)
-            Sockets.close(descriptor)
-            return nil
         }
-        return expectation
+        Sockets.close(descriptor)
+        return nil
     }
 
     /// What of the bytes received is TLS: all, unless a PROXY header is awaited.
@@ -31,5 +38,43 @@ extension Worker where Loop: ~Copyable {
         let source = HandshakeLimiter.source(of: clients[handle].session.peer.address)
         handshakes.moved(handle, to: source)
         clients[handle].source = source
+        if !isWelcome(clients[handle].session.peer.address) {
+            clients[handle].session.refuseSource(&turn)
+        }
+    }
+
+    /// The handshake is over: one that failed counts against its source.
+    mutating func noteOutcome(of handle: SlabHandle) {
+        guard clients[handle].session.hasFailedHandshake else { return }
+        // Peers on a Unix-domain socket are all one source, and none of them is a stranger.
+        if case .unix = clients[handle].session.peer.address { return }
+        failures.record(clients[handle].source, now: turn.now.monotonic)
+    }
+
+    /// Whether another handshake of this source may begin. A refusal is counted, and one a second
+    /// is logged.
+    private mutating func isWelcome(_ address: SocketAddress) -> Bool {
+        if case .unix = address { return true }
+        let source = HandshakeLimiter.source(of: address)
+        guard failures.isOverRate(source, now: turn.now.monotonic) else { return true }
+        turn.environment.metrics.increment(.sourcesRefused)
+        if let count = refusalLog.refused(now: turn.now.monotonic) {
+            logRefusal(of: address, count: count)
+        }
+        return false
+    }
+
+    private mutating func logRefusal(of address: SocketAddress, count: UInt64) {
+        guard let log = turn.environment.accessLog else { return }
+        turn.staging.removeAll()
+        var line = AccessLogLine(into: turn.staging)
+        line.time("time", wallSeconds: turn.now.wallSeconds)
+        line.string("event", ByteView("source_refused"))
+        let client = Array(PeerAddress(address).description.utf8)
+        unsafe client.withUnsafeBytes { unsafe line.string("client", ByteView($0)) }
+        line.string("reason", ByteView("too many failed handshakes"))
+        line.number("count", count)
+        line.finish()
+        _ = log.append(line.bytes)
     }
 }

@@ -27,6 +27,8 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var pools: Slab<UpstreamPool>
     var turn: Turn
     var handshakes: HandshakeLimiter
+    var failures: FailedHandshakes
+    var refusalLog = RefusalLog()
     var listeners: [SocketHandle] = []
     /// One per listener.
     let contexts: [ServerTLSContext]
@@ -58,6 +60,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         for upstream in upstreams { _ = pools.insert(UpstreamPool(upstream)) }
         turn = Turn(now: now, environment: environment)
         handshakes = HandshakeLimiter(limit: options.handshakeLimit)
+        failures = FailedHandshakes(perMinute: options.handshakeFailuresPerSource)
     }
 
     /// Runs until told to stop. `descriptors` are this worker's listening sockets.

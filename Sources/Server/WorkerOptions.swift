@@ -8,4 +8,6 @@ struct WorkerOptions: Sendable {
     var clientLimit = 16_384
     /// TLS handshakes at once.
     var handshakeLimit = 1_024
+    /// Failed handshakes of one source in a minute; 0 for no limit.
+    var handshakeFailuresPerSource = 0
 }

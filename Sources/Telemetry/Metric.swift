@@ -5,7 +5,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case handshakesInFlight, handshakesResumed, identityRefused, tlsRecordErrors
     case validationHits, validationMisses, validationEvictions, validationExpired
     case validationRevoked
-    case proxyHeadersRefused, proxySourcesRefused
+    case proxyHeadersRefused, proxySourcesRefused, sourcesRefused
     case requests, bytesSent, upstreamBytesReceived
     case upstreamConnects, upstreamConnectFailures, upstreamReuses, upstreamRetries
     case upstreamConnectionsActive, upstreamQueued, upstreamEjections
@@ -46,6 +46,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .validationRevoked: "postern_validation_cache_revoked_total"
         case .proxyHeadersRefused: "postern_proxy_headers_refused_total"
         case .proxySourcesRefused: "postern_proxy_sources_refused_total"
+        case .sourcesRefused: "postern_sources_refused_total"
         case .requests: "postern_requests_total"
         case .bytesSent: "postern_sent_bytes_total"
         case .upstreamBytesReceived: "postern_upstream_received_bytes_total"
@@ -92,6 +93,8 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .validationRevoked: "Verified chains that were found revoked."
         case .proxyHeadersRefused: "Connections closed: a PROXY header was bad or missing."
         case .proxySourcesRefused: "Connections closed at once: not from a listed balancer."
+        case .sourcesRefused:
+            "Connections closed before TLS: their source fails too many handshakes."
         case .requests: "Requests whose head was complete."
         case .bytesSent: "Bytes sent to clients, TLS included."
         case .upstreamBytesReceived: "Bytes received from upstreams."

@@ -14,6 +14,8 @@ public enum CloseReason: String, CaseIterable, Sendable {
     case handshakeEvicted = "handshake_evicted"
     /// The PROXY header was bad or missing.
     case proxyHeaderRefused = "proxy_header_refused"
+    /// Its source, as a PROXY header named it, fails too many handshakes.
+    case sourceRefused = "source_refused"
     /// The certificate's names cannot be rendered into headers.
     case identityRefused = "identity_refused"
     /// The worker had no buffer left.

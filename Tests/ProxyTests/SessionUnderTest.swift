@@ -19,6 +19,7 @@ final class SessionUnderTest {
     /// What the client decrypted, and whether its end was clean.
     private(set) var received: [UInt8] = []
     private(set) var sawCloseNotify = false
+    private var answersAreRead = true
 
     init(
         _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false,
@@ -63,6 +64,20 @@ final class SessionUnderTest {
     var isIdle: Bool { session.isIdle }
     var peer: String { session.peer.description }
     var metrics: WorkerMetrics { turn.environment.metrics }
+    var hasFailedHandshake: Bool { session.hasFailedHandshake }
+
+    /// The client sends its ClientHello and does not read the answer.
+    func greet() -> [Action] {
+        answersAreRead = false
+        exchange([])
+        return actions()
+    }
+
+    /// The client's side of the connection ends.
+    func end() -> [Action] {
+        session.downstreamEnded(code: 0, &turn)
+        return actions()
+    }
 
     /// Bytes come before the client's TLS, or instead of it; the actions that come of them.
     func deliver(_ bytes: [UInt8]) -> [Action] {
@@ -175,7 +190,7 @@ final class SessionUnderTest {
             case .sendDownstream:
                 let bytes = session.nextDownstreamSend().array
                 session.downstreamSent(code: Int32(bytes.count), &turn)
-                exchange([], ciphertext: bytes)
+                if answersAreRead { exchange([], ciphertext: bytes) }
             case .sendUpstream:
                 switch session.nextUpstreamSend() {
                 case .head:
