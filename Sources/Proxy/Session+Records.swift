@@ -34,7 +34,7 @@ extension Session {
         var line = AccessLogLine(into: turn.staging)
         line.time("time", wallSeconds: turn.now.wallSeconds)
         line.string("event", ByteView(event))
-        withPeerText { line.string("client", $0) }
+        peer.withText { line.string("client", $0) }
         line.string("reason", ByteView(reason))
         line.finish()
         _ = log.append(line.bytes)
