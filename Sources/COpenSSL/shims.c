@@ -132,8 +132,26 @@ X509 *COpenSSL_PEM_read_certificate(BIO *bio) {
     return PEM_read_bio_X509(bio, NULL, refusePassword, NULL);
 }
 
-EVP_PKEY *COpenSSL_PEM_read_private_key(BIO *bio) {
-    return PEM_read_bio_PrivateKey(bio, NULL, refusePassword, NULL);
+struct passphrase {
+    const uint8_t *bytes;
+    size_t count;
+    int *asked;
+};
+
+static int givePassphrase(char *buffer, int size, int forWriting, void *argument) {
+    (void)forWriting;
+    const struct passphrase *passphrase = argument;
+    *passphrase->asked = 1;
+    if (passphrase->bytes == NULL || passphrase->count > (size_t)size) return -1;
+    memcpy(buffer, passphrase->bytes, passphrase->count);
+    return (int)passphrase->count;
+}
+
+EVP_PKEY *COpenSSL_PEM_read_private_key(BIO *bio, const uint8_t *bytes, size_t count,
+                                        int *asked) {
+    struct passphrase passphrase = {bytes, count, asked};
+    *asked = 0;
+    return PEM_read_bio_PrivateKey(bio, NULL, givePassphrase, &passphrase);
 }
 
 int COpenSSL_ERR_GET_LIB(unsigned long code) { return ERR_GET_LIB(code); }

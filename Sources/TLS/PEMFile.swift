@@ -10,9 +10,13 @@ struct PEMFile {
     let path: String
     private let bytes: [UInt8]
 
-    /// Reads the file at `path`.
-    init(path: String) throws(TLSConfigurationError) {
+    /// The file at `path`, of which `contents` have been read already, or are read now.
+    init(path: String, contents: [UInt8]? = nil) throws(TLSConfigurationError) {
         self.path = path
+        if let contents {
+            bytes = contents
+            return
+        }
         bytes = try FileBytes.read(path, limit: Self.sizeLimit)
     }
 
@@ -45,19 +49,60 @@ struct PEMFile {
         return certificates
     }
 
-    /// The private key in the file. The caller frees it.
-    func privateKey() throws(TLSConfigurationError) -> OpaquePointer {
+    /// The private key in the file. The caller frees it. `passphrase` opens an encrypted one, and
+    /// is not looked at for another.
+    func privateKey(passphrase: Passphrase?) throws(TLSConfigurationError) -> OpaquePointer {
         guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
             throw Self.exhausted(path)
         }
         defer { unsafe BIO_free(bio) }
         ErrorQueue.clear()
-        guard let key = unsafe COpenSSL_PEM_read_private_key(bio) else {
-            throw TLSConfigurationError(
-                path, "holds no usable private key (\(ErrorQueue.drainedText()))",
-                advice: "the file must hold one unencrypted PEM private key")
+        var asked: Int32 = 0
+        let key = unsafe COpenSSL_PEM_read_private_key(
+            bio, passphrase?.bytes, passphrase?.bytes.count ?? 0, &asked)
+        if let key = unsafe key {
+            // The search for a key leaves entries behind even when it succeeds.
+            ErrorQueue.clear()
+            return unsafe key
         }
-        return unsafe key
+        let reason = ErrorQueue.drainedText()
+        guard asked == 1 else {
+            throw TLSConfigurationError(
+                path, "holds no usable private key (\(reason))",
+                advice: "the file must hold one PEM private key")
+        }
+        guard let passphrase else {
+            throw TLSConfigurationError(
+                path, "is encrypted", advice: "name its passphraseFile, or decrypt the key")
+        }
+        throw TLSConfigurationError(
+            path, "cannot be decrypted with the passphrase in \(passphrase.path) (\(reason))",
+            advice: "put the right passphrase into that file's first line")
+    }
+
+    /// What opens an encrypted key.
+    struct Passphrase {
+        /// OpenSSL's buffer takes no more.
+        static let limit = 1_023
+
+        let path: String
+        let bytes: [UInt8]
+    }
+
+    /// The first line, without the end of the line.
+    func passphrase() throws(TLSConfigurationError) -> Passphrase {
+        var line = Array(bytes.prefix { $0 != UInt8(ascii: "\n") })
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        guard !line.isEmpty else {
+            throw TLSConfigurationError(
+                path, "has an empty first line", advice: "put the passphrase there")
+        }
+        guard line.count <= Passphrase.limit else {
+            throw TLSConfigurationError(
+                path, "has a first line of \(line.count) bytes",
+                advice: "a passphrase has at most \(Passphrase.limit)")
+        }
+        return Passphrase(path: path, bytes: line)
     }
 
     /// How many blocks claim to be a certificate of any kind.

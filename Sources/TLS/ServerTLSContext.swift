@@ -42,7 +42,7 @@ public final class ServerTLSContext {
             throw TLSConfigurationError(
                 "virtualHosts", "there is none", advice: "add a virtual host")
         }
-        self.options = options
+        self.options = options.withoutContents
         self.libraries = libraries
         self.sessions = sessions
         table = try VirtualHostTable(options.virtualHosts)

@@ -61,16 +61,11 @@ final class SSLContext {
 
     /// Installs a chain and its key.
     func use(_ files: CertificateFiles) throws(TLSConfigurationError) {
-        let certificates = try PEMFile(path: files.chain).certificates()
-        let key = unsafe try PEMFile(path: files.key).privateKey()
+        let certificates = try files.certificates()
+        let key = unsafe try files.privateKey()
         defer { unsafe EVP_PKEY_free(key) }
-        ErrorQueue.clear()
+        unsafe try files.check(key, fits: certificates)
         let leaf = unsafe certificates[0]
-        guard unsafe X509_check_private_key(leaf, key) == 1 else {
-            throw TLSConfigurationError(
-                files.key, "does not fit the first certificate of \(files.chain)",
-                advice: "put the leaf first, and use the key that it was issued for")
-        }
         ErrorQueue.clear()
         unsafe try check(
             SSL_CTX_use_certificate(pointer, leaf) == 1, files.chain,

@@ -25,13 +25,18 @@ public enum ClientCertificateMode: String, Sendable {
 public struct CertificateFiles: Sendable, Hashable {
     /// Path of the chain: the leaf first, then its intermediates.
     public var chain: String
-    /// Path of the private key, not encrypted.
+    /// Path of the private key.
     public var key: String
+    /// Path of a file whose first line opens an encrypted key; nil for a key that is not.
+    public var passphraseFile: String?
+    /// What has been read of these files already, by path; what is missing is read from disk.
+    public var contents: [String: [UInt8]] = [:]
 
     /// The chain at `chain` with the key at `key`.
-    public init(chain: String, key: String) {
+    public init(chain: String, key: String, passphraseFile: String? = nil) {
         self.chain = chain
         self.key = key
+        self.passphraseFile = passphraseFile
     }
 }
 

@@ -9,10 +9,9 @@ struct MetricsByUpstream {
         { upstream, folder in
             GatewayUnderTest.oneVirtualHost(upstream: upstream, folder: folder)
                 .replacing(
-                    "all: {path: /, upstream: backend}",
-                    with:
-                        "all: {path: /, upstream: backend}\n      dead: {path: /dead, upstream: dead}"
-                ) + "\n  dead: {members: [\"\(dead)\"]}"
+                    "all: {path: /,",
+                    with: "dead: {path: /dead, upstream: dead}\n      all: {path: /,")
+                + "\n  dead: {members: [\"\(dead)\"]}"
         }
     }
 

@@ -78,7 +78,9 @@ void COpenSSL_free(void *memory);
 long COpenSSL_BIO_get_mem_data(BIO *bio, const uint8_t **data);
 // Reads the next certificate; refuses an encrypted block instead of asking on the terminal.
 X509 *COpenSSL_PEM_read_certificate(BIO *bio);
-EVP_PKEY *COpenSSL_PEM_read_private_key(BIO *bio);
+// `*asked` becomes 1 when the key is encrypted. `passphrase` may be NULL: then such a key fails.
+EVP_PKEY *COpenSSL_PEM_read_private_key(BIO *bio, const uint8_t *passphrase, size_t count,
+                                        int *asked);
 int COpenSSL_ERR_GET_LIB(unsigned long code);
 int COpenSSL_ERR_GET_REASON(unsigned long code);
 

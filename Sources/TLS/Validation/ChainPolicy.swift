@@ -29,7 +29,9 @@ struct ChainPolicy {
         signatureAlgorithms = algorithms
         var issuers: Set<[UInt8]> = []
         for path in options.extendedKeyUsageExceptions {
-            let certificates = try PEMFile(path: path).certificates()
+            let certificates = try PEMFile(
+                path: path, contents: options.contents[path]
+            ).certificates()
             for index in 0..<certificates.count {
                 guard let issuer = unsafe PeerCertificate(certificates[index]) else { continue }
                 issuers.insert(issuer.der)

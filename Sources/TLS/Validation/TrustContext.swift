@@ -59,6 +59,8 @@ final class TrustContext {
                 subject, "certificate \(index + 1) cannot be trusted (\(reason))",
                 advice: "remove that certificate")
         }
+        var options = options
+        options.contents = [:]
         self.options = options
         self.role = role
         self.libraries = libraries

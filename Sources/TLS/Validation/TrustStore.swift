@@ -5,7 +5,6 @@ internal import Glibc
 /// Certificates that are trusted, as loaded: anchors and the intermediates beside them.
 @safe
 final class TrustStore {
-    let options: TrustStoreOptions
     let certificates = CertificateList()
     /// SHA-256 over every certificate, in order: two stores of one digest trust the same.
     let digest: Fingerprint
@@ -13,12 +12,11 @@ final class TrustStore {
     /// Loads what `options` names. Fatal when there is nothing in it that could be an anchor
     /// today: an empty store would refuse everybody, and nobody wants the system's roots instead.
     init(_ options: TrustStoreOptions, at now: Int64) throws(TLSConfigurationError) {
-        self.options = options
         var encodings: [UInt8] = []
         var anchors = 0
         var expired = 0
         for path in try Self.files(of: options.sources) {
-            let loaded = try PEMFile(path: path).certificates()
+            let loaded = try PEMFile(path: path, contents: options.contents[path]).certificates()
             for index in 0..<loaded.count {
                 let certificate = unsafe loaded[index]
                 guard let parsed = unsafe PeerCertificate(certificate) else {

@@ -13,6 +13,8 @@ public struct TrustStoreOptions: Sendable, Hashable {
     /// Paths of PEM bundles, or of directories whose `.pem`, `.crt` and `.cer` files are. The
     /// system's roots are never used.
     public var sources: [String]
+    /// What has been read of their files already, by path; what is missing is read from disk.
+    public var contents: [String: [UInt8]] = [:]
     /// Most certificates in a chain, leaf and anchor included (S09).
     public var maximumChainLength = 4
     /// OpenSSL's security level: 2 refuses RSA below 2,048 bits and SHA-1 signatures.
