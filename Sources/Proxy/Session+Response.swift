@@ -98,7 +98,7 @@ extension Session {
     /// Whether the client's connection can carry another request after this response.
     private mutating func decideKeepAlive(_ head: ResponseHead, _ turn: inout Turn) {
         let limit = turn.environment.limits.requestsPerConnection
-        var closes = !exchange.request.keepAlive || turn.isDraining || hasReceivedEnd
+        var closes = !exchange.request.keepAlive || turn.isDraining || isLastRequest
         closes = closes || !exchange.isRequestFinished || (limit > 0 && served >= limit)
         if !exchange.request.isHTTP11 {
             // An HTTP/1.0 client cannot see the end of a body without a length.
@@ -109,6 +109,9 @@ extension Session {
         }
         exchange.closesDownstream = closes
     }
+
+    /// Whether the client has ended its side, and nothing is left that may be another request.
+    var isLastRequest: Bool { hasReceivedEnd && !hasUnreadInput }
 
     /// How the client sees the body's end.
     private var downstreamFraming: BodyFraming {
@@ -315,7 +318,7 @@ extension Session {
         releaseUpstream(
             reusable: exchange.reusesUpstream && !hasUpstreamEnded, healthy: true, &turn)
         finishLog(&turn)
-        guard !exchange.closesDownstream, !hasReceivedEnd, !turn.isDraining else {
+        guard !exchange.closesDownstream, !isLastRequest, !turn.isDraining else {
             startDraining(sendsCloseNotify: true, &turn)
             return
         }
@@ -350,5 +353,6 @@ extension Session {
         exchange.startedAt = turn.now.monotonic
         setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)
         resumeReading(&turn)
+        endIfNoMoreComes(&turn)
     }
 }

@@ -197,7 +197,6 @@ public struct Session: ~Copyable {
     mutating func pump(_ input: inout TLSInput, _ turn: inout Turn) {
         guard !isPumping else { return }
         isPumping = true
-        defer { isPumping = false }
         var goesOn = true
         while goesOn {
             switch state {
@@ -211,6 +210,25 @@ public struct Session: ~Copyable {
         }
         flushUpstream(&turn)
         flushDownstream(&turn)
+        isPumping = false
+        endIfNoMoreComes(&turn)
+    }
+
+    /// Whether the client has sent bytes that were not looked at yet: of this request, or of others
+    /// that it has pipelined.
+    var hasUnreadInput: Bool {
+        exchange.received > exchange.consumed || pending != nil || engine.hasPending
+            || isDownstreamHeld
+    }
+
+    /// Ends a connection whose client has ended its side, once every request that came before that
+    /// end is answered. What is left unread then is no whole request.
+    mutating func endIfNoMoreComes(_ turn: inout Turn) {
+        guard hasReceivedEnd, state == .readingHead, !isWaitingForRoom, !isPumping,
+            !isDownstreamHeld
+        else { return }
+        closeReason = pending == nil ? .clientClosed : .clientAborted
+        startDraining(sendsCloseNotify: true, &turn)
     }
 
     /// Runs the engine over what it may hold inside, and asks for what the worker holds.
@@ -244,10 +262,7 @@ public struct Session: ~Copyable {
             isWaitingForRoom = false
             if state == .handshaking { pumpNothing(&turn) }
             resumeReading(&turn)
-            if hasReceivedEnd, state == .readingHead, !isWaitingForRoom {
-                closeReason = pending == nil ? .clientClosed : .clientAborted
-                startDraining(sendsCloseNotify: true, &turn)
-            }
+            endIfNoMoreComes(&turn)
         }
         if isUpstreamHeld, state == .relaying || state == .tunnelling {
             isUpstreamHeld = false

@@ -136,6 +136,18 @@ final class SessionUnderTest {
         }
     }
 
+    /// The client ends its side of the connection.
+    func end() -> [Action] {
+        session.downstreamEnded(code: 0, &turn)
+        return actions()
+    }
+
+    /// What the client got since it was last asked.
+    func takeReceived() -> String {
+        defer { received = [] }
+        return String(decoding: received, as: UTF8.self)
+    }
+
     /// The upstream sends `text`.
     func answer(_ text: String) -> [Action] {
         let bytes = Array(text.utf8)
@@ -173,6 +185,12 @@ final class SessionUnderTest {
         session.stop(&turn)
         session.releaseBuffers(turn.environment)
         return actions()
+    }
+
+    /// The socket is closed: gives the buffers back; how many are out then.
+    func releaseAll() -> Int {
+        session.releaseBuffers(turn.environment)
+        return outstanding
     }
 
     /// `seconds` pass, and the timer fires.
