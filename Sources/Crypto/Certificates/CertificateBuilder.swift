@@ -98,9 +98,12 @@ enum CertificateBuilder {
             let usages = request.extendedUsages.map(\.rawValue).joined(separator: ",")
             extensions.append((NID_ext_key_usage, usages))
         }
-        for url in request.informationURLs {
-            extensions.append((NID_info_access, "OCSP;URI:\(url),caIssuers;URI:\(url)"))
-            extensions.append((NID_crl_distribution_points, "URI:\(url)"))
+        if !request.informationURLs.isEmpty {
+            // One extension of a kind, whatever the number of URLs (RFC 5280 §4.2).
+            let access = request.informationURLs.map { "OCSP;URI:\($0),caIssuers;URI:\($0)" }
+            extensions.append((NID_info_access, access.joined(separator: ",")))
+            let points = request.informationURLs.map { "URI:\($0)" }
+            extensions.append((NID_crl_distribution_points, points.joined(separator: ",")))
         }
         extensions.append((NID_authority_key_identifier, "keyid"))
         for (identifier, value) in extensions {
