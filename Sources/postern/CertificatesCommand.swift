@@ -6,7 +6,7 @@ struct CertificatesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "certificates",
         abstract: "Make certificates for a demonstration or for tests; never for production.",
-        subcommands: [Demo.self, Kinds.self])
+        subcommands: [Demo.self, Kinds.self, MakeAuthority.self, IssueCertificate.self])
 
     struct Demo: ParsableCommand {
         static let configuration = CommandConfiguration(

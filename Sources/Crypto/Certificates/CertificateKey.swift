@@ -49,6 +49,39 @@ public final class CertificateKey {
         unsafe self.pointer = pointer
     }
 
+    /// The private key in `pem`, not encrypted.
+    public init(pem: String) throws(CertificateError) {
+        let bytes = Array(pem.utf8)
+        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+            throw CertificateError("out of memory")
+        }
+        defer { unsafe BIO_free(bio) }
+        guard let pointer = unsafe COpenSSL_PEM_read_private_key(bio) else {
+            throw CertificateError("the file holds no unencrypted private key")
+        }
+        guard let kind = unsafe Self.kind(of: pointer) else {
+            unsafe EVP_PKEY_free(pointer)
+            throw CertificateError("the key is none of P-256, P-384, RSA and Ed25519")
+        }
+        self.kind = kind
+        unsafe self.pointer = pointer
+    }
+
+    @unsafe
+    private static func kind(of key: OpaquePointer) -> Kind? {
+        let bits = unsafe Int(EVP_PKEY_get_bits(key))
+        if unsafe EVP_PKEY_is_a(key, "RSA") == 1 { return .rsa(bits: bits) }
+        if unsafe EVP_PKEY_is_a(key, "ED25519") == 1 { return .ed25519 }
+        guard unsafe EVP_PKEY_is_a(key, "EC") == 1 else { return nil }
+        var name = [CChar](repeating: 0, count: 32)
+        guard unsafe EVP_PKEY_get_group_name(key, &name, name.count, nil) == 1 else { return nil }
+        switch String(decoding: name.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self) {
+        case "prime256v1": return .p256
+        case "secp384r1": return .p384
+        default: return nil
+        }
+    }
+
     deinit { unsafe EVP_PKEY_free(pointer) }
 
     /// The key as PEM, PKCS #8, not encrypted. Keep the file's mode 0600.
@@ -73,8 +106,24 @@ public final class CertificateKey {
     }
 }
 
-/// PEM out of OpenSSL's writers.
+/// PEM out of OpenSSL's writers, and into its readers.
 enum PEMText {
+    /// The certificates in `text`, up to the first that is broken. The caller frees them.
+    @unsafe
+    static func readCertificates(_ text: String) -> [OpaquePointer] {
+        let bytes = Array(text.utf8)
+        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+            return unsafe []
+        }
+        defer { unsafe BIO_free(bio) }
+        var certificates: [OpaquePointer] = unsafe []
+        while let certificate = unsafe COpenSSL_PEM_read_certificate(bio) {
+            unsafe certificates.append(certificate)
+        }
+        ERR_clear_error()
+        return unsafe certificates
+    }
+
     /// What `body` writes into the BIO that it is given; nil when it fails.
     static func write(_ body: (OpaquePointer) -> Int32) -> String? {
         guard let bio = unsafe BIO_new(BIO_s_mem()) else { return nil }
