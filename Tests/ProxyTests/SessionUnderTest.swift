@@ -136,12 +136,6 @@ final class SessionUnderTest {
         }
     }
 
-    /// The client ends its side of the connection.
-    func end() -> [Action] {
-        session.downstreamEnded(code: 0, &turn)
-        return actions()
-    }
-
     /// What the client got since it was last asked.
     func takeReceived() -> String {
         defer { received = [] }

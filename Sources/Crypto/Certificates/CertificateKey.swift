@@ -56,7 +56,8 @@ public final class CertificateKey {
             throw CertificateError("out of memory")
         }
         defer { unsafe BIO_free(bio) }
-        guard let pointer = unsafe COpenSSL_PEM_read_private_key(bio) else {
+        var asked: Int32 = 0
+        guard let pointer = unsafe COpenSSL_PEM_read_private_key(bio, nil, 0, &asked) else {
             throw CertificateError("the file holds no unencrypted private key")
         }
         guard let kind = unsafe Self.kind(of: pointer) else {
