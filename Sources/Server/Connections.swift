@@ -12,6 +12,12 @@ struct Client: ~Copyable {
     /// What its handshake counts for.
     var source: UInt64
     var isHandshaking = true
+    /// Whether bytes of its handshake are held until its turn.
+    var isWaitingForStep = false
+    /// Whether its turn has come.
+    var mayStep = false
+    /// Whether the bytes held were seen to be a whole ClientHello; stays so.
+    var holdsClientHello = false
     var isClosing = false
 }
 

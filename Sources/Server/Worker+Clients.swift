@@ -47,7 +47,9 @@ extension Worker where Loop: ~Copyable {
     private mutating func makeRoom() -> Bool {
         guard !clients.isFull else { return false }
         guard handshakes.isFull else { return true }
-        let victim = handshakes.victim { clients[$0].session.hasClientHello }
+        let victim = handshakes.victim {
+            clients[$0].session.hasClientHello || clients[$0].holdsClientHello
+        }
         guard let victim else { return false }
         turn.environment.metrics.increment(.handshakesEvicted)
         clients[victim].session.evict(&turn)
@@ -60,7 +62,7 @@ extension Worker where Loop: ~Copyable {
         switch completion.operation {
         case .receive where completion.result > 0:
             let bytes = withoutProxyHeader(handle, completion.bytes)
-            guard !bytes.isEmpty else { break }
+            guard !bytes.isEmpty, !postpone(handle, bytes) else { break }
             let taken = clients[handle].session.downstreamReceived(bytes, &turn)
             if taken < bytes.count {
                 loop.hold(bytes.dropFirst(taken), for: clients[handle].socket)

@@ -29,6 +29,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var handshakes: HandshakeLimiter
     var failures: FailedHandshakes
     var refusalLog = RefusalLog()
+    var steps: HandshakeQueue
     var listeners: [SocketHandle] = []
     /// One per listener.
     let contexts: [ServerTLSContext]
@@ -61,6 +62,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         turn = Turn(now: now, environment: environment)
         handshakes = HandshakeLimiter(limit: options.handshakeLimit)
         failures = FailedHandshakes(perMinute: options.handshakeFailuresPerSource)
+        steps = HandshakeQueue(limit: options.handshakeLimit)
     }
 
     /// Runs until told to stop. `descriptors` are this worker's listening sockets.
@@ -73,15 +75,21 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             loop.wait(until: nextDeadline)
             turn.now = loop.now
             for context in contexts { context.setTime(turn.now) }
-            while let completion = loop.nextCompletion() { handle(completion) }
+            handleCompletions()
+            stepHandshakes()
             expireTimers()
             if turn.now.monotonic >= nextTick { tick() }
         }
         shutdown()
     }
 
+    /// Until when the worker may sleep: not at all while handshakes wait for their turn.
     private var nextDeadline: Instant {
-        min(min(timers.nextDeadline, nextTick), stopAt)
+        steps.isEmpty ? min(min(timers.nextDeadline, nextTick), stopAt) : turn.now.monotonic
+    }
+
+    mutating func handleCompletions() {
+        while let completion = loop.nextCompletion() { handle(completion) }
     }
 
     private mutating func handle(_ completion: Completion) {
@@ -115,7 +123,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         }
         if let until = acceptPausedUntil, now >= until {
             acceptPausedUntil = nil
-            for listener in listeners { loop.resumeAccepting(listener) }
+            if !steps.holdsBackAccepting {
+                for listener in listeners { loop.resumeAccepting(listener) }
+            }
         }
         if now >= nextGauges {
             nextGauges = now + .seconds(1)
@@ -156,6 +166,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         publishValidation()
         metrics.set(.connectionsActive, UInt64(clients.count))
         metrics.set(.handshakesInFlight, UInt64(handshakes.count))
+        metrics.set(.handshakesWaiting, UInt64(steps.count))
         metrics.set(.upstreamConnectionsActive, UInt64(connections.count))
         metrics.set(
             .buffersOutstanding,
@@ -236,7 +247,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         while clients.count + connections.count > 0, rounds < 200 {
             loop.wait(until: turn.now.monotonic + .milliseconds(10))
             turn.now = loop.now
-            while let completion = loop.nextCompletion() { handle(completion) }
+            handleCompletions()
             rounds += 1
         }
         publishGauges()

@@ -2,7 +2,7 @@
 public enum Metric: Int, CaseIterable, Sendable {
     case connectionsAccepted, connectionsRefused, connectionsActive, acceptFailures
     case handshakesCompleted, handshakesAborted, handshakesTimedOut, handshakesEvicted
-    case handshakesInFlight, handshakesResumed, identityRefused, tlsRecordErrors
+    case handshakesInFlight, handshakesResumed, handshakesWaiting, identityRefused, tlsRecordErrors
     case validationHits, validationMisses, validationEvictions, validationExpired
     case validationRevoked
     case proxyHeadersRefused, proxySourcesRefused, sourcesRefused
@@ -16,7 +16,8 @@ public enum Metric: Int, CaseIterable, Sendable {
     /// Whether it can go down.
     public var isGauge: Bool {
         switch self {
-        case .connectionsActive, .handshakesInFlight, .upstreamConnectionsActive,
+        case .connectionsActive, .handshakesInFlight, .handshakesWaiting,
+            .upstreamConnectionsActive,
             .upstreamQueued, .upstreamIdle, .buffersOutstanding, .bufferedBytes,
             .bufferedBytesLargest:
             true
@@ -37,6 +38,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .handshakesEvicted: "postern_handshakes_evicted_total"
         case .handshakesInFlight: "postern_handshakes_in_flight"
         case .handshakesResumed: "postern_handshakes_resumed_total"
+        case .handshakesWaiting: "postern_handshakes_waiting"
         case .identityRefused: "postern_identities_refused_total"
         case .tlsRecordErrors: "postern_tls_record_errors_total"
         case .validationHits: "postern_validation_cache_hits_total"
@@ -84,6 +86,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .handshakesEvicted: "TLS handshakes closed to make room for newer ones."
         case .handshakesInFlight: "TLS handshakes in progress."
         case .handshakesResumed: "TLS handshakes that resumed a session."
+        case .handshakesWaiting: "TLS handshakes whose bytes wait until it is their turn."
         case .identityRefused: "Connections whose certificate no header can carry."
         case .tlsRecordErrors: "Connections ended by a bad TLS record."
         case .validationHits: "Chains that had been verified before."
