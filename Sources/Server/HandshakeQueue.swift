@@ -6,7 +6,7 @@ import Core
 /// So a turn of the loop serves established connections first and then a few steps, and whoever
 /// has an established connection waits for no more than those.
 struct HandshakeQueue: ~Copyable {
-    /// Steps in one turn. More would save a system call in a thousand microseconds.
+    /// Steps in one turn. More of them save little: a turn costs a system call or two.
     static let stepsPerTurn = 2
 
     private var waiting: FixedQueue<SlabHandle>

@@ -206,6 +206,15 @@ struct BalancersNameTheirClients {
         #expect(answer == ["True True True"])
     }
 
+    @Test("curl's own header names curl", arguments: LoopKind.allCases)
+    func curl(loop: LoopKind) throws {
+        let edge = try Edge(loop, "required")
+        let named = try edge.gateway.curl("/", ["--interface", "127.0.0.2", "--haproxy-protocol"])
+        #expect(named.text.contains("\"x-forwarded-for\":\"127.0.0.2\""), "\(named.text)")
+        #expect(try edge.gateway.curl("/", ["--interface", "127.0.0.2"]).status != 0)
+        #expect(try edge.gateway.curl("/", ["--haproxy-protocol"]).status != 0)
+    }
+
     @Test("a balancer on a Unix-domain socket", arguments: LoopKind.allCases)
     func unix(loop: LoopKind) throws {
         let edge = try Edge(loop, "required")
