@@ -21,17 +21,16 @@ typedef struct {
 static const Selection selections[] = {
     { OSSL_OP_DIGEST, { "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512" } },
     { OSSL_OP_CIPHER,
-        { "AES-128-GCM", "AES-256-GCM", "AES-128-CCM", "AES-256-CCM", "AES-128-CBC", "AES-256-CBC",
-            "ChaCha20-Poly1305" } },
+        { "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305" } },
     { OSSL_OP_MAC, { "HMAC" } },
     { OSSL_OP_KDF, { "HKDF", "TLS13-KDF", "TLS1-PRF" } },
-    { OSSL_OP_KEYEXCH, { "ECDH", "X25519", "X448" } },
+    { OSSL_OP_KEYEXCH, { "ECDH", "X25519" } },
     // HMAC is a kind of key and of signature too: the binders of TLS 1.3's sessions are made so.
     { OSSL_OP_SIGNATURE, { "RSA", "ECDSA", "ED25519", "ED448", "HMAC" } },
     { OSSL_OP_KEYMGMT,
-        { "RSA", "RSA-PSS", "EC", "X25519", "X448", "ED25519", "ED448", "HKDF", "TLS1-PRF",
-            "HMAC" } },
-    { OSSL_OP_ASYM_CIPHER, { "RSA" } },
+        { "RSA", "RSA-PSS", "EC", "X25519", "ED25519", "ED448", "HKDF", "TLS1-PRF", "HMAC" } },
+    // A random generator's seed source and the generator that TLS uses.
+    { OSSL_OP_RAND, { "CTR-DRBG", "SEED-SRC" } },
 };
 
 static const Selection publicKeyDecoders
@@ -95,9 +94,6 @@ static void prepare(void) {
 
 static const OSSL_ALGORITHM *query(int operation, int *noCache) {
     *noCache = 0;
-    // A random generator is needed whole, with its seed sources.
-    if (operation == OSSL_OP_RAND)
-        return OSSL_PROVIDER_query_operation(source, operation, noCache);
     if (operation < 0 || operation >= operationCount
         || tables[operation][0].algorithm_names == NULL)
         return NULL;

@@ -282,6 +282,9 @@ public enum KeyTable {
             "tls.sessionCapacity", .integer(1...10_000_000), "20000",
             "Sessions kept by the whole process."),
         ConfigurationKey(
+            "tls.sessionsPerCertificate", .integer(1...1_024), "8",
+            "Sessions of one client certificate on one virtual host; its oldest goes first."),
+        ConfigurationKey(
             "tls.sessionLifetime", .duration, "5m",
             "From the full handshake to the last resumption, at most 1h."),
     ]

@@ -16,6 +16,7 @@ extension SettingsBuilder {
             "tls.validationCache.lifetime", most: ValidationCacheOptions.longestLifetime)
         settings.tls.sessions.isEnabled = reader.choice("tls.sessionResumption") == "stateful"
         settings.tls.sessions.capacity = reader.integer("tls.sessionCapacity")
+        settings.tls.sessions.mostPerCertificate = reader.integer("tls.sessionsPerCertificate")
         settings.tls.sessions.lifetime = seconds(
             "tls.sessionLifetime", most: SessionOptions.longestLifetime)
         settings.http.forwarded = reader.choice("http.forwarded")

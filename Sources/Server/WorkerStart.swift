@@ -48,6 +48,8 @@ final class WorkerStart: Sendable {
     }
 
     private func run<Loop: Backend & ~Copyable>(on backend: consuming Loop) {
+        TLSLibrary.keepFreedMemory()
+        defer { TLSLibrary.releaseKeptMemory() }
         if assembly.settings.tuning.pinWorkers {
             let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
             _ = try? WorkerThread.pin(toProcessor: index % max(processors, 1))

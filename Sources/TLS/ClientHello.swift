@@ -54,7 +54,8 @@ enum ClientHello {
         unsafe SSL_set_options(ssl, COpenSSL_serverOptions())
         unsafe COpenSSL_SSL_set_max_cert_list(ssl, options.certificateListLimit)
         let context = host.binding.bytes
-        guard unsafe SSL_set_num_tickets(ssl, server.sessions == nil ? 0 : 1) == 1,
+        // TLS 1.3's come with the first answer: `TLSEngine.write`.
+        guard unsafe SSL_set_num_tickets(ssl, 0) == 1,
             unsafe SSL_set_max_early_data(ssl, 0) == 1,
             unsafe COpenSSL_SSL_set_min_proto_version(ssl, options.minimumVersion.rawValue) == 1,
             unsafe COpenSSL_SSL_set_max_proto_version(ssl, options.maximumVersion.rawValue) == 1,

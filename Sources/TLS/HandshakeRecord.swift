@@ -26,6 +26,8 @@ struct HandshakeRecord {
     var refusal: TLSError?
     /// How often libssl has asked for a session.
     var sessionLookups = 0
+    /// The session that libssl was given last: the one that is resumed, if any is.
+    var offeredSession: SessionID?
     /// Copies of the sessions that a server told its client of.
     var minted: [SessionCopy] = []
     /// A client's sessions; nil when it keeps none.

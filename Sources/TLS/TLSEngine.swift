@@ -27,6 +27,10 @@ public struct TLSEngine: ~Copyable {
     private var failure: Failure?
     // A record that libssl has begun and must be offered again with the same length.
     private var unfinishedWrite = 0
+    // Whether the client is to be told of a session with the next bytes that it is sent anyway: a
+    // send of its own would cost as much as a tenth of the handshake.
+    private var owesSession = false
+    private static let sessionTicketRoom = 1_024
 
     /// Whether the handshake is complete.
     public private(set) var isEstablished = false
@@ -176,6 +180,12 @@ public struct TLSEngine: ~Copyable {
         let ssl = unsafe ssl
         var total = 0
         var input = TLSInput.empty
+        if owesSession, unfinishedWrite == 0,
+            output.available >= min(bytes.count, Limits.tlsPlaintextRecord) + Self.sessionTicketRoom
+        {
+            owesSession = false
+            _ = unsafe SSL_new_session_ticket(ssl)
+        }
         while total < bytes.count {
             let room = output.available - Self.recordOverhead - Self.minimumOutputRoom
             var size = min(bytes.count - total, Limits.tlsPlaintextRecord)
@@ -202,6 +212,7 @@ public struct TLSEngine: ~Copyable {
             }
             unfinishedWrite = 0
             total += written
+            if unsafe !record.pointee.minted.isEmpty { storeSessions() }
         }
         return .accepted(total)
     }
@@ -318,12 +329,31 @@ public struct TLSEngine: ~Copyable {
         let isResumed = unsafe SSL_session_reused(ssl) == 1
         if let error = isResumed ? adoptSession() : adoptVerification() { return error }
         if let error = judgeAgain() { return error }
-        if let store = server?.sessions {
-            while let session = unsafe record.pointee.minted.popLast() { store.insert(session) }
-        }
-        unsafe record.pointee.verification = nil
         isEstablished = true
+        storeSessions()
+        owesSession = unsafe server?.sessions != nil && SSL_version(ssl) == TLS1_3_VERSION
+        unsafe record.pointee.verification = nil
         return nil
+    }
+
+    /// Keeps the sessions that the client was told of. Those of a resumed connection were copied
+    /// with their identity, deadline and all; the others begin with this peer.
+    private func storeSessions() {
+        guard let server, let store = server.sessions,
+            let host = unsafe record.pointee.virtualHost
+        else { return }
+        while let session = unsafe record.pointee.minted.popLast() {
+            if unsafe SessionIdentity.of(session.pointer) == nil {
+                let identity = SessionIdentity(
+                    binding: server.hosts[host].binding, chain: peer?.validated,
+                    at: peer?.authenticatedAt ?? (unsafe record.pointee.wallSeconds),
+                    lifetime: store.options.lifetime)
+                guard !isResumed,
+                    unsafe identity.attach(to: session.pointer)
+                else { continue }
+            }
+            store.insert(session, after: isResumed ? unsafe record.pointee.offeredSession : nil)
+        }
     }
 
     /// Makes the peer of a full handshake.

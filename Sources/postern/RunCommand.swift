@@ -3,6 +3,7 @@ import GatewayConfiguration
 import Glibc
 import Logging
 import Server
+import TLS
 
 /// Where the configuration comes from; shared by `run` and `check`.
 struct ConfigurationOptions: ParsableArguments {
@@ -71,6 +72,7 @@ struct RunCommand: ParsableCommand {
     var readyFile: String?
 
     func run() throws {
+        TLSLibrary.useOwnAllocator()
         let settings = try options.load()
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "postern")

@@ -36,7 +36,10 @@ import Testing
     ) throws -> (error: TLSError?, isResumed: Bool, session: ClientSession?, alert: UInt8?) {
         var pair = EnginePair(server, client, resuming: session)
         try pair.run()
-        if pair.isComplete { _ = try pair.read(.client) }
+        if pair.isComplete {
+            try pair.write([1], .server)
+            _ = try pair.read(.client)
+        }
         let alert = pair.serverError == nil ? nil : try pair.alertAtClient()
         return (pair.serverError, pair.server.isResumed, pair.client.takeSession(), alert)
     }

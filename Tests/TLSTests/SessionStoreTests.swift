@@ -57,6 +57,8 @@ import Testing
         try pair.run()
         var outcome = Outcome(error: pair.serverError)
         guard pair.isComplete else { return outcome }
+        // TLS 1.3 tells of the session together with the first answer.
+        try pair.write([1], .server)
         _ = try pair.read(.client)
         outcome.peer = pair.server.peer
         outcome.isResumed = pair.server.isResumed
@@ -227,6 +229,22 @@ import Testing
         #expect(try !connect(server, client, resuming: sessions[0]).isResumed)
         #expect(try connect(server, client, resuming: sessions[9]).isResumed)
         #expect(try connect(server, neighbour, resuming: kept).isResumed)
+    }
+
+    @Test("S15 a session that was gone on from makes room, not one that is still of use")
+    func replaced() throws {
+        let store = try store()
+        let server = try server(nil, store)
+        let client = try client(.tls13, authority.client())
+        var sessions: [ClientSession] = []
+        for _ in 0..<8 { sessions.append(try #require(try connect(server, client).session)) }
+        // In an order of their own, each resumes what it was given last.
+        for index in [3, 3, 7, 0, 3, 5, 7, 1, 2, 6, 4, 0] {
+            let next = try connect(server, client, resuming: sessions[index])
+            #expect(next.isResumed, "\(index)")
+            sessions[index] = try #require(next.session)
+            #expect(store.count == 8)
+        }
     }
 
     @Test("the store is bounded") func bounded() throws {

@@ -119,3 +119,12 @@ X509_REVOKED *COpenSSL_sk_X509_REVOKED_value(const STACK_OF(X509_REVOKED) *stack
 int COpenSSL_sk_X509_EXTENSION_num(const STACK_OF(X509_EXTENSION) *stack);
 X509_EXTENSION *COpenSSL_sk_X509_EXTENSION_value(
     const STACK_OF(X509_EXTENSION) *stack, int index);
+
+// Memory (`allocator.c`).
+// Lets OpenSSL use our allocator; 0 when it has allocated something already.
+int COpenSSL_useOwnAllocator(void);
+// From now on this thread keeps what OpenSSL frees, 4 MiB at most, for OpenSSL's next request;
+// 0 without memory for that.
+int COpenSSL_keepFreedMemory(void);
+// Gives back what this thread keeps, and keeps no more.
+void COpenSSL_releaseKeptMemory(void);

@@ -11,7 +11,7 @@ enum SessionCallbacks {
     static func install(on context: SSLContext, _ options: SessionOptions) {
         unsafe COpenSSL_SSL_CTX_use_external_sessions(
             context.pointer, Int(min(options.lifetime, SessionOptions.longestLifetime)))
-        unsafe SSL_CTX_sess_set_new_cb(context.pointer, keepSession)
+        unsafe SSL_CTX_sess_set_new_cb(context.pointer, noteSession)
         unsafe SSL_CTX_sess_set_get_cb(context.pointer, findSession)
     }
 
@@ -37,33 +37,18 @@ enum SessionCallbacks {
                 return nil
             }
         }
+        unsafe record.pointee.offeredSession = id
         return unsafe SSL_SESSION_dup(stored.session.pointer)
     }
 
-    /// Notes a copy of the `session` that the client is being told of.
-    static func keep(_ ssl: OpaquePointer, _ session: OpaquePointer) {
+    /// Notes a copy of the `session` that the client is being told of. The engine keeps it once it
+    /// knows who the client is.
+    static func note(_ ssl: OpaquePointer, _ session: OpaquePointer) {
         guard let record = unsafe HandshakeRecord.of(ssl),
-            let server = unsafe record.pointee.server, let store = server.sessions,
-            let host = unsafe record.pointee.virtualHost, unsafe record.pointee.wallSeconds > 0
+            unsafe record.pointee.server?.sessions != nil, unsafe record.pointee.wallSeconds > 0,
+            let copy = unsafe SessionCopy(copying: session)
         else { return }
-        // A resumed connection's session was copied with its identity, deadline and all.
-        if unsafe SessionIdentity.of(session) == nil {
-            guard unsafe SSL_session_reused(ssl) == 0 else { return }
-            var chain: ValidatedChain?
-            if unsafe SSL_SESSION_get0_peer(session) != nil {
-                guard case .valid(let validated) = unsafe record.pointee.verification else {
-                    return
-                }
-                chain = validated
-            }
-            let identity = unsafe SessionIdentity(
-                binding: server.hosts[host].binding, chain: chain, at: record.pointee.wallSeconds,
-                lifetime: store.options.lifetime)
-            guard unsafe identity.attach(to: session) else { return }
-        }
-        if let copy = unsafe SessionCopy(copying: session) {
-            unsafe record.pointee.minted.append(copy)
-        }
+        unsafe record.pointee.minted.append(copy)
     }
 }
 
@@ -99,10 +84,10 @@ private func releaseIdentity(_ pointer: UnsafeMutableRawPointer?) {
     unsafe Unmanaged<SessionIdentity>.fromOpaque(pointer).release()
 }
 
-private let keepSession: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32 = {
+private let noteSession: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32 = {
     ssl, session in
     if let ssl = unsafe ssl, let session = unsafe session {
-        unsafe SessionCallbacks.keep(ssl, session)
+        unsafe SessionCallbacks.note(ssl, session)
     }
     // We keep a copy, not the reference that is offered.
     return 0

@@ -33,9 +33,6 @@ final class SessionIdentity: Sendable {
 /// Each is a private copy that no connection ever uses (S12). Nobody but expiry, revocation and
 /// eviction removes one: not a failed connection, which a stranger could bring about (S13).
 public final class SessionStore: Sendable {
-    /// Most sessions of one certificate on one virtual host (S15).
-    static let mostPerLeaf = 8
-
     let options: SessionOptions
     private let shards: [Shard]
     private let owners: [OwnerShard]
@@ -93,13 +90,17 @@ public final class SessionStore: Sendable {
     /// Sessions that are kept.
     var count: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.sessions.count } } }
 
-    /// Keeps `session`, which no connection uses.
-    func insert(_ session: SessionCopy) {
+    /// Keeps `session`, which no connection uses. When its certificate has one too many then, the
+    /// session that it goes on from, called `origin`, makes room for it: the client has no more use
+    /// for that one. Without it the certificate's oldest goes.
+    func insert(_ session: SessionCopy, after origin: SessionID? = nil) {
         guard let id = unsafe SessionID(of: session.pointer),
             let identity = unsafe SessionIdentity.of(session.pointer)
         else { return }
         let stored = Stored(session, id, identity)
-        if let owner = stored.owner, let oldest = enter(id, for: owner) { _ = take(oldest) }
+        if let owner = stored.owner, let surplus = enter(id, for: owner, after: origin) {
+            _ = take(surplus)
+        }
         let evicted = shard(of: id).state.withLock { state -> Stored? in
             state.sessions[id] = stored
             state.arrivals.append(id, live: state.sessions.count) { state.sessions[$0] != nil }
@@ -126,12 +127,15 @@ public final class SessionStore: Sendable {
         shard(of: id).state.withLock { $0.sessions.removeValue(forKey: id) }
     }
 
-    /// Counts `id` for `owner`; returns the owner's oldest when that makes one too many.
-    private func enter(_ id: SessionID, for owner: Owner) -> SessionID? {
+    /// Counts `id` for `owner`; returns which of the owner's has to go when that is one too many.
+    private func enter(
+        _ id: SessionID, for owner: Owner, after origin: SessionID?
+    ) -> SessionID? {
         ownerShard(of: owner).sessions.withLock { owners in
             owners[owner, default: []].append(id)
-            guard owners[owner]?.count ?? 0 > Self.mostPerLeaf else { return nil }
-            return owners[owner]?.removeFirst()
+            guard owners[owner]?.count ?? 0 > options.mostPerCertificate else { return nil }
+            let position = origin.flatMap { owners[owner]?.firstIndex(of: $0) } ?? 0
+            return owners[owner]?.remove(at: position)
         }
     }
 
