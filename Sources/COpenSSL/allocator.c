@@ -13,7 +13,7 @@
 enum {
     classCount = (32 * 1024) / 16 + 2,
     mostBlocks = 512,  // of one class
-    mostBytes = 4 << 20  // of all classes
+    mostBytes = 1 << 20  // of all classes
 };
 
 typedef struct Block {

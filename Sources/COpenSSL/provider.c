@@ -23,12 +23,12 @@ static const Selection selections[] = {
     { OSSL_OP_CIPHER,
         { "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305" } },
     { OSSL_OP_MAC, { "HMAC" } },
-    { OSSL_OP_KDF, { "HKDF", "TLS13-KDF", "TLS1-PRF" } },
+    { OSSL_OP_KDF, { "TLS13-KDF", "TLS1-PRF" } },
     { OSSL_OP_KEYEXCH, { "ECDH", "X25519" } },
     // HMAC is a kind of key and of signature too: the binders of TLS 1.3's sessions are made so.
     { OSSL_OP_SIGNATURE, { "RSA", "ECDSA", "ED25519", "ED448", "HMAC" } },
     { OSSL_OP_KEYMGMT,
-        { "RSA", "RSA-PSS", "EC", "X25519", "ED25519", "ED448", "HKDF", "TLS1-PRF", "HMAC" } },
+        { "RSA", "RSA-PSS", "EC", "X25519", "ED25519", "ED448", "HMAC" } },
     // A random generator's seed source and the generator that TLS uses.
     { OSSL_OP_RAND, { "CTR-DRBG", "SEED-SRC" } },
 };

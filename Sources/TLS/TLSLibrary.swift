@@ -14,7 +14,7 @@ public enum TLSLibrary {
     public static func useOwnAllocator() -> Bool { COpenSSL_useOwnAllocator() == 1 }
 
     /// From now on, memory that OpenSSL frees on this thread is kept for its next request, at most
-    /// 4 MiB of it; a handshake frees over a thousand blocks.
+    /// 1 MiB of it; a handshake frees over a thousand blocks.
     public static func keepFreedMemory() { _ = COpenSSL_keepFreedMemory() }
 
     /// Ends `keepFreedMemory()`, and gives back what was kept.

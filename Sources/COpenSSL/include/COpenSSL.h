@@ -123,7 +123,7 @@ X509_EXTENSION *COpenSSL_sk_X509_EXTENSION_value(
 // Memory (`allocator.c`).
 // Lets OpenSSL use our allocator; 0 when it has allocated something already.
 int COpenSSL_useOwnAllocator(void);
-// From now on this thread keeps what OpenSSL frees, 4 MiB at most, for OpenSSL's next request;
+// From now on this thread keeps what OpenSSL frees, 1 MiB at most, for OpenSSL's next request;
 // 0 without memory for that.
 int COpenSSL_keepFreedMemory(void);
 // Gives back what this thread keeps, and keeps no more.
