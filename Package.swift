@@ -113,7 +113,10 @@ let package = Package(
             ]),
         tests(
             "ServerTests",
-            ["Server", "EventLoop", "Telemetry", "GatewayConfiguration", "Core", "TestSupport"]),
+            [
+                "Server", "EventLoop", "Telemetry", "Upstream", "GatewayConfiguration", "Core",
+                "TestSupport",
+            ]),
         tests(
             "SimulationTests",
             [

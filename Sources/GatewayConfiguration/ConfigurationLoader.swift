@@ -1,5 +1,33 @@
 import Glibc
 
+/// Where a configuration comes from: kept by a running gateway, which reads it again.
+public struct ConfigurationSource: Sendable {
+    /// The configuration file.
+    public let file: String
+    /// Variables; those that begin with `POSTERN_` are keys.
+    public let environment: [String: String]
+    /// `path=value`, strongest.
+    public let overrides: [String]
+
+    /// The file, the variables and the flags.
+    public init(file: String, environment: [String: String], overrides: [String]) {
+        self.file = file
+        self.environment = environment
+        self.overrides = overrides
+    }
+
+    /// The settings, or every mistake at once.
+    public func load() throws(DiagnosticList) -> GatewaySettings {
+        try ConfigurationLoader.load(file: file, environment: environment, overrides: overrides)
+    }
+
+    /// The settings with `text` as what the file holds.
+    public func load(_ text: [UInt8]) throws(DiagnosticList) -> GatewaySettings {
+        try ConfigurationLoader.load(
+            text, named: file, environment: environment, overrides: overrides)
+    }
+}
+
 /// Reads a configuration: file, environment and flags into checked settings.
 public enum ConfigurationLoader {
     /// The settings of `file`, or every mistake at once.

@@ -6,6 +6,13 @@ public struct Origin: Sendable, Equatable, Hashable {
     public var line = 0
     /// Column, from 1; 0 when there is none.
     public var column = 0
+
+    /// The place in `source`.
+    public init(source: String, line: Int = 0, column: Int = 0) {
+        self.source = source
+        self.line = line
+        self.column = column
+    }
 }
 
 /// One mistake in a configuration.
@@ -16,6 +23,13 @@ public struct Diagnostic: Sendable, Equatable, CustomStringConvertible {
     public var path: String
     /// What is wrong, and what is allowed.
     public var message: String
+
+    /// The mistake `message` in the key `path`, at `origin`.
+    public init(origin: Origin, path: String, message: String) {
+        self.origin = origin
+        self.path = path
+        self.message = message
+    }
 
     /// `file:line:column: error: key.path: message`.
     public var description: String {

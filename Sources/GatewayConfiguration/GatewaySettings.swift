@@ -33,6 +33,23 @@ public struct GatewaySettings: Sendable {
     public var timeouts = TimeoutSettings()
     /// Sizes of the machinery.
     public var tuning = TuningSettings()
+    /// Whether changed files are applied without being asked.
+    public var reloadWatch = true
+    /// Every file and folder that the configuration names, once for each key that names it.
+    public var files: [NamedFile] = []
+}
+
+/// A file or folder that a key of the configuration names.
+public struct NamedFile: Sendable, Equatable, Hashable {
+    /// Path, relative ones from the configuration's folder.
+    public var path: String
+    /// The key, dotted.
+    public var key: String
+    /// Where the key's value stands.
+    public var origin: Origin
+
+    /// Whether it says what is revoked: such files are read by who judges revocation.
+    public var isOfRevocation: Bool { key.hasPrefix("revocation.") }
 }
 
 /// One listener.
@@ -64,6 +81,8 @@ public struct VirtualHostSettings: Sendable {
         public var chain = ""
         /// PEM file of the key.
         public var key = ""
+        /// File whose first line opens an encrypted key.
+        public var passphraseFile: String?
     }
 
     /// Name in the configuration.

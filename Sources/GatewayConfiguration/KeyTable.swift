@@ -99,6 +99,9 @@ public enum KeyTable {
         ConfigurationKey(
             "admin.address", .address, nil,
             "Loopback or Unix address of /metrics, /healthz and /readyz; none when unset."),
+        ConfigurationKey(
+            "reload.watch", .flag, "true",
+            "Whether changes of this file and of files it names are applied without SIGHUP."),
     ]
 
     private static let edge = [
@@ -128,6 +131,9 @@ public enum KeyTable {
             "PEM file: the server's certificate, then its intermediates."),
         ConfigurationKey(
             "virtualHosts.*.certificates.*.key", .file, nil, "PEM file of the certificate's key."),
+        ConfigurationKey(
+            "virtualHosts.*.certificates.*.passphraseFile", .file, "",
+            "File whose first line opens an encrypted key; none when empty."),
         ConfigurationKey(
             "virtualHosts.*.clientCertificate", .choice(["required", "optional", "off"]),
             "required", "Whether clients present a certificate."),

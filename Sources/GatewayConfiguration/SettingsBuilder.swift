@@ -21,6 +21,7 @@ struct SettingsBuilder {
         revocation()
         protocols()
         limits()
+        settings.files = reader.files
     }
 
     private mutating func general() {
@@ -29,6 +30,7 @@ struct SettingsBuilder {
         settings.logLevel = reader.choice("log.level")
         settings.accessLogPath = reader.text("accessLog.path") ?? "off"
         settings.accessLogQueueBytes = reader.size("accessLog.queueBytes")
+        settings.reloadWatch = reader.flag("reload.watch")
         guard reader.isGiven("admin.address") else { return }
         settings.adminAddress = reader.address("admin.address")
         if let address = settings.adminAddress, !address.isLocal {
@@ -113,7 +115,9 @@ struct SettingsBuilder {
         for certificate in reader.names(below: base + "certificates") {
             let path = base + "certificates.\(certificate)."
             host.certificates.append(
-                .init(chain: reader.file(path + "chain"), key: reader.file(path + "key")))
+                .init(
+                    chain: reader.file(path + "chain"), key: reader.file(path + "key"),
+                    passphraseFile: reader.optionalFile(path + "passphraseFile")))
         }
         if host.certificates.isEmpty {
             reader.fail(base + "certificates", "at least one certificate is required")

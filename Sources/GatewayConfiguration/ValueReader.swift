@@ -6,6 +6,8 @@ struct ValueReader {
     let source: String
     /// Folder that relative paths start from.
     let folder: String
+    /// Files that keys were found to name, in order.
+    private(set) var files: [NamedFile] = []
 
     mutating func fail(_ path: String, _ message: String) {
         let origin = values.entries[path]?.origin ?? nearest(path)
@@ -48,7 +50,21 @@ struct ValueReader {
 
     mutating func file(_ path: String) -> String {
         let text = required(path)
-        return text.isEmpty || text.hasPrefix("/") ? text : folder + text
+        return text.isEmpty ? "" : named(text, by: path)
+    }
+
+    /// The place of the file `text`, which the key `path` names.
+    private mutating func named(_ text: String, by path: String) -> String {
+        let place = text.hasPrefix("/") ? text : folder + text
+        let origin = values.entries[path]?.origin ?? nearest(path)
+        let file = NamedFile(path: place, key: path, origin: origin)
+        if !files.contains(file) { files.append(file) }
+        return place
+    }
+
+    /// A file that need not be named.
+    mutating func optionalFile(_ path: String) -> String? {
+        raw(path)?.isEmpty ?? true ? nil : file(path)
     }
 
     mutating func list(_ path: String) -> [String] {
@@ -60,7 +76,9 @@ struct ValueReader {
     }
 
     mutating func files(_ path: String) -> [String] {
-        list(path).map { $0.hasPrefix("/") ? $0 : folder + $0 }
+        var places: [String] = []
+        for text in list(path) { places.append(named(text, by: path)) }
+        return places
     }
 
     mutating func flag(_ path: String) -> Bool {

@@ -51,6 +51,9 @@ public final class VirtualHost {
     public let identityHeaders: IdentityHeaderSet
     /// Routes, longest prefix first; a route with a host stands before one without.
     public let routes: [Route]
+    /// Fingerprint of what its clients have to prove: the mode, the trusted authorities, the
+    /// length of a chain. A connection survives a reload only where it is the same.
+    public let admission: [UInt8]
 
     private struct Entry {
         var host: ByteRange
@@ -79,9 +82,11 @@ public final class VirtualHost {
     /// A virtual host that answers to `serverNames` (normalised; `*.` in front is a wildcard; an
     /// empty list answers to every name).
     public init(
-        name: String, serverNames: [String], identityHeaders: IdentityHeaderSet, routes: [Route]
+        name: String, serverNames: [String], identityHeaders: IdentityHeaderSet, routes: [Route],
+        admission: [UInt8] = []
     ) {
         self.name = name
+        self.admission = admission
         self.identityHeaders = identityHeaders
         let ordered = routes.sorted {
             ($0.prefix.utf8.count, $0.host == nil ? 0 : 1)

@@ -15,8 +15,8 @@ extension Session {
         // A request that is still being sent goes with its upstream connection, and with it what
         // the client pipelined behind it.
         let closes =
-            !isComplete || !exchange.request.keepAlive || turn.isDraining || isLastRequest
-            || exchange.isHeadInFlight || !upstreamQueue.isEmpty
+            !isComplete || !exchange.request.keepAlive || turn.isDraining || isRetired
+            || isLastRequest || exchange.isHeadInFlight || !upstreamQueue.isEmpty
         exchange.refusalDetail = detail
         _ = ErrorResponse.append(
             status: reason.status, close: closes, hasBody: exchange.request.method != .head,

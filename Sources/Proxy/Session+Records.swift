@@ -49,7 +49,7 @@ extension Session {
         line.time("time", wallSeconds: turn.now.wallSeconds)
         appendRequestID(to: &line, turn)
         peer.withText { line.string("client", $0) }
-        let host = turn.environment.virtualHosts[virtualHost]
+        let host = table.virtualHosts[virtualHost]
         line.string("virtualHost", host.nameText)
         if let route = exchange.route { line.string("route", host.routeName(at: route)) }
         if let head = exchange.head {
@@ -63,7 +63,7 @@ extension Session {
         line.number("bytesOut", exchange.bytesOut)
         line.number("durationMicroseconds", duration.count / 1_000)
         if exchange.attempts > 0 {
-            withBytes(of: turn.environment.upstreamNames[exchange.upstream]) {
+            withBytes(of: table.upstreamNames[exchange.upstream]) {
                 line.string("upstream", $0)
             }
             line.number("reused", exchange.isReusedConnection ? 1 : 0)
@@ -83,7 +83,7 @@ extension Session {
         if let range = exchange.receivedID {
             // The head may have gone with its upstream connection: then nothing is known.
             if let head = exchange.head { line.string("requestId", head.filled[range]) }
-        } else if turn.environment.addsRequestID, exchange.requestNumber > 0 {
+        } else if table.addsRequestID, exchange.requestNumber > 0 {
             line.hex(
                 "requestId", high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
         }

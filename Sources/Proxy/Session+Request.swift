@@ -117,6 +117,11 @@ extension Session {
         served &+= 1
         turn.environment.metrics.increment(.requests)
         scanned = 0
+        if successor != nil { moveToSuccessor(&turn) }
+        guard !isRetired else {
+            refuse(.misdirected, "the configuration has changed: connect again", &turn)
+            return
+        }
         do throws(Refusal) {
             let grant = try authorize(head, buffer, &turn)
             try prepareForwarding(grant, &turn)
@@ -138,7 +143,7 @@ extension Session {
                 throw Refusal(.bodyTooLarge, "request body over the limit")
             }
         }
-        let host = turn.environment.virtualHosts[virtualHost]
+        let host = table.virtualHosts[virtualHost]
         let authority = bytes[head.host]
         let name = HostName(authority)
         guard host.answers(to: name, in: authority) else {
@@ -177,8 +182,8 @@ extension Session {
         if let block = identity.block { insertions.append(block.view) }
         var outbound = SegmentList()
         do throws(RequestError) {
-            let isTrusted = turn.environment.trustedProxies.contains(peer.address)
-            let dropped = try turn.environment.firewall.screenRequest(
+            let isTrusted = table.trustedProxies.contains(peer.address)
+            let dropped = try table.firewall.screenRequest(
                 bytes, &turn.fields,
                 options: ScreenOptions(trustsForwarding: isTrusted, trustsRequestID: isTrusted))
             turn.environment.metrics.recordDropped(dropped)
@@ -191,7 +196,7 @@ extension Session {
                 screen: ScreenOptions(trustsForwarding: isTrusted),
                 forwardsUpgrade: exchange.wantsWebSocket)
             try RequestRewriter.rewrite(
-                bytes, exchange.request, &turn.fields, firewall: turn.environment.firewall,
+                bytes, exchange.request, &turn.fields, firewall: table.firewall,
                 options: options, insertions: insertions, into: &outbound, scratch: &working)
         } catch {
             exchange.head = working
@@ -244,7 +249,7 @@ extension Session {
         turn.staging.removeAll()
         peer.append(to: &turn.staging)
         var fits = true
-        if let style = turn.environment.forwarding {
+        if let style = table.forwarding {
             let lines = ForwardedHeaders(
                 style: style, client: turn.staging.filled, scheme: ByteView("https"),
                 host: bytes[exchange.request.host])
@@ -254,15 +259,15 @@ extension Session {
                 : lines.append(to: &buffer)
         }
         turn.staging.removeAll()
-        if turn.environment.addsRequestID {
+        if table.addsRequestID {
             exchange.receivedID = RequestID.received(bytes, &turn.fields)
         }
-        if turn.environment.addsRequestID, exchange.receivedID == nil {
+        if table.addsRequestID, exchange.receivedID == nil {
             let id = RequestID(
                 high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
             fits = id.appendLine(to: &buffer) && fits
         }
-        if turn.environment.addsVia {
+        if table.addsVia {
             let via = ByteView("Via: 1.1 postern\r\n")
             fits = buffer.append(via) == via.count && fits
         }
@@ -373,7 +378,7 @@ extension Session {
         guard case .chunked(var decoder) = exchange.requestBody,
             var chunk = upstreamQueue.filling
         else { return 0 }
-        let passesTrailers = !turn.environment.requestTrailers.isEmpty
+        let passesTrailers = !table.requestTrailers.isEmpty
         let reserve =
             ChunkedEncoding.overhead + (passesTrailers ? ChunkedDecoder.trailerLimit : 0)
         var taken = 0
@@ -433,7 +438,7 @@ extension Session {
             return
         }
         chunk.append(ChunkedEncoding.lastChunk)
-        turn.environment.requestTrailers.append(section.filled, to: &chunk)
+        table.requestTrailers.append(section.filled, to: &chunk)
         chunk.append(ChunkedEncoding.terminator)
         turn.environment.chunks.give(&exchange.trailers)
     }

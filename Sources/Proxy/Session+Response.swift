@@ -98,7 +98,7 @@ extension Session {
     /// Whether the client's connection can carry another request after this response.
     private mutating func decideKeepAlive(_ head: ResponseHead, _ turn: inout Turn) {
         let limit = turn.environment.limits.requestsPerConnection
-        var closes = !exchange.request.keepAlive || turn.isDraining || isLastRequest
+        var closes = !exchange.request.keepAlive || turn.isDraining || isRetired || isLastRequest
         closes = closes || !exchange.isRequestFinished || (limit > 0 && served >= limit)
         if !exchange.request.isHTTP11 {
             // An HTTP/1.0 client cannot see the end of a body without a length.
@@ -131,12 +131,12 @@ extension Session {
         _ head: ResponseHead, _ bytes: ByteView, isFinal: Bool, _ turn: inout Turn
     ) -> Bool {
         turn.staging.removeAll()
-        let via = turn.environment.addsVia ? ByteView("Via: 1.1 postern\r\n") : .empty
+        let via = table.addsVia ? ByteView("Via: 1.1 postern\r\n") : .empty
         let options = ResponseRewriteOptions(
             connection: isFinal ? connectionField : .none,
             framing: isFinal ? downstreamFraming : .none, via: via)
         let written = ResponseRewriter.append(
-            bytes, head, &turn.fields, firewall: turn.environment.firewall, options: options,
+            bytes, head, &turn.fields, firewall: table.firewall, options: options,
             to: &turn.staging)
         guard written else {
             exchange.hasResponseStarted = false
@@ -318,7 +318,8 @@ extension Session {
         releaseUpstream(
             reusable: exchange.reusesUpstream && !hasUpstreamEnded, healthy: true, &turn)
         finishLog(&turn)
-        guard !exchange.closesDownstream, !isLastRequest, !turn.isDraining else {
+        guard !exchange.closesDownstream, !isLastRequest, !turn.isDraining, !isRetired else {
+            if isRetired { closeReason = .configurationChanged }
             startDraining(sendsCloseNotify: true, &turn)
             return
         }

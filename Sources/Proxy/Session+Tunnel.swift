@@ -22,7 +22,7 @@ extension Session {
         turn.staging.removeAll()
         guard
             ResponseRewriter.append(
-                bytes, head, &turn.fields, firewall: turn.environment.firewall,
+                bytes, head, &turn.fields, firewall: table.firewall,
                 options: ResponseRewriteOptions(connection: .upgradeWebSocket),
                 to: &turn.staging)
         else {

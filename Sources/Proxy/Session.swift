@@ -61,7 +61,13 @@ public struct Session: ~Copyable {
     var identity = ClientIdentity.anonymous
     /// What log lines say of the client's identity, rendered once; empty without an access log.
     var logIdentity: [UInt8] = []
+    /// Index into the virtual hosts of `table`, once the handshake has chosen.
     var virtualHost = 0
+    var table: RoutingTable
+    /// A newer table, for the next request.
+    var successor: RoutingTable?
+    /// Set when a reload left this connection no place: it starts no further exchange.
+    var isRetired = false
 
     var isDownstreamHeld = false
     /// Set when reading stopped because the client's queue had no room for an answer.
@@ -83,21 +89,19 @@ public struct Session: ~Copyable {
     let isProxyHeaderOptional: Bool
     let acceptedAt: Instant
 
-    /// A session for a connection just accepted from `peer`.
-    ///
-    /// `hostBase` is where the virtual hosts of its listener begin in the environment's;
-    /// `expects` says what comes before TLS.
+    /// A session for a connection just accepted from `peer`. The virtual hosts of `table` are
+    /// those of the engine's context, in the same order; `expects` says what comes before TLS.
     ///
     /// - Precondition: the connection is not `refused`.
     public init(
-        engine: consuming TLSEngine, hostBase: Int, peer: PeerAddress,
+        engine: consuming TLSEngine, table: RoutingTable, peer: PeerAddress,
         expects: ProxyProtocolPolicy.Expectation = .none, turn: inout Turn
     ) {
         precondition(expects != .refused)
         if expects != .none { state = .awaitingProxyHeader }
         isProxyHeaderOptional = expects == .optional
         self.engine = engine
-        virtualHost = hostBase
+        self.table = table
         self.peer = peer
         acceptedAt = turn.now.monotonic
         deadline = acceptedAt + turn.environment.timeouts.handshake
@@ -309,8 +313,8 @@ public struct Session: ~Copyable {
         guard let chosen = engine.virtualHostIndex else {
             preconditionFailure("a handshake completes only on a virtual host")
         }
-        virtualHost += chosen
-        let host = turn.environment.virtualHosts[virtualHost]
+        virtualHost = chosen
+        let host = table.virtualHosts[chosen]
         do {
             identity = try ClientIdentity(peer: engine.peer, headers: host.identityHeaders)
         } catch {
@@ -321,5 +325,7 @@ public struct Session: ~Copyable {
         if turn.environment.accessLog != nil { renderLogIdentity(&turn) }
         state = .readingHead
         setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)
+        // The rules may have changed while the client was proving itself under those of before.
+        if let newer = successor, newer.place(for: host) == nil { retire(&turn) }
     }
 }

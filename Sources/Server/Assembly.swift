@@ -13,23 +13,95 @@ import Upstream
 /// Turns settings into the options of each module.
 struct Assembly {
     let settings: GatewaySettings
+    /// The files that the settings name; what was not read is read when it is needed.
+    let files: FileContents
+    /// Where workers keep each upstream of the settings (`UpstreamSlots`).
+    let places: [Int]
+    /// Names of the upstreams by place.
+    let upstreamNames: [String]
+    let slots: UpstreamSlots
 
-    /// Virtual hosts of all listeners, one after the other, as sessions index them.
-    struct Hosts {
-        var hosts: [VirtualHost] = []
-        /// Index of each listener's first host.
-        var bases: [Int] = []
+    /// The assembly that a gateway starts with.
+    init(start settings: GatewaySettings, files: FileContents) {
+        var slots = UpstreamSlots()
+        let places = slots.assign(settings.upstreams.map { Self.upstream($0, members: []) })
+        guard let places else { preconditionFailure("all upstreams have a place at start") }
+        self.init(
+            settings: settings, files: files, places: places, slots: slots)
     }
 
-    func hosts() throws(GatewayError) -> Hosts {
-        var hosts = Hosts()
-        for listener in settings.listeners {
-            hosts.bases.append(hosts.hosts.count)
-            for index in listener.virtualHosts {
-                hosts.hosts.append(try virtualHost(settings.virtualHosts[index]))
-            }
+    /// An assembly whose upstreams have `places` among `slots`.
+    init(settings: GatewaySettings, files: FileContents, places: [Int], slots: UpstreamSlots) {
+        self.settings = settings
+        self.files = files
+        self.places = places
+        upstreamNames = slots.names
+        self.slots = slots
+    }
+
+    /// The same without the bytes of its files, keys and passphrases among them: to be kept.
+    var withoutFiles: Assembly {
+        Assembly(settings: settings, files: FileContents(), places: places, slots: slots)
+    }
+
+    /// Everything that `run` would load and that may be wrong, tried.
+    func check() throws(GatewayError) {
+        let problems = fileProblems()
+        guard problems.isEmpty else { throw GatewayError(problems) }
+        for listener in settings.listeners { _ = try served(listener, WorkerTLS.stock) }
+    }
+
+    /// What connections of `listener` are served with; nil when it has no virtual hosts.
+    private func served(
+        _ listener: ListenerSettings, _ tls: WorkerTLS
+    ) throws(GatewayError) -> Served? {
+        guard !listener.virtualHosts.isEmpty else { return nil }
+        let table = try table(listener)
+        do throws(TLSConfigurationError) {
+            return Served(
+                context: try ServerTLSContext(
+                    tlsOptions(listener), libraries: tls.libraries, sessions: tls.sessions,
+                    at: Clock.now().wallSeconds),
+                table: table, proxyProtocol: proxyProtocol(listener))
+        } catch {
+            throw GatewayError("listener '\(listener.name)': \(error)")
         }
-        return hosts
+    }
+
+    /// The share of this configuration of the worker that `tls` belongs to. `members` are the
+    /// upstreams' addresses.
+    func snapshot(
+        _ tls: WorkerTLS, members: [[SocketAddress]], receipt: Snapshot.Receipt
+    ) throws(GatewayError) -> Snapshot {
+        var listeners: [Served?] = []
+        for listener in settings.listeners { listeners.append(try served(listener, tls)) }
+        let upstreams = settings.upstreams.indices.map { index in
+            (
+                place: places[index],
+                options: Self.upstream(settings.upstreams[index], members: members[index])
+            )
+        }
+        return Snapshot(
+            listeners: listeners, timeouts: timeouts(), limits: limits(),
+            upstreams: upstreams.sorted { $0.place < $1.place }, receipt: receipt)
+    }
+
+    private func table(_ listener: ListenerSettings) throws(GatewayError) -> RoutingTable {
+        let style: ForwardedHeaders.Style? =
+            switch settings.http.forwarded {
+            case "x-forwarded": .xForwarded
+            case "forwarded": .forwarded
+            default: nil
+            }
+        var hosts: [VirtualHost] = []
+        for index in listener.virtualHosts {
+            hosts.append(try virtualHost(settings.virtualHosts[index]))
+        }
+        return RoutingTable(
+            virtualHosts: hosts, firewall: try firewall(), upstreamNames: upstreamNames,
+            forwarding: style, trustedProxies: Self.addresses(settings.http.trustedProxies),
+            addsRequestID: settings.http.requestId, addsVia: settings.http.via,
+            requestTrailers: try requestTrailers())
     }
 
     private func virtualHost(
@@ -49,16 +121,26 @@ struct Assembly {
             routes: host.routes.map { route in
                 Route(
                     name: route.name, host: route.host, prefix: route.path,
-                    methods: route.methods, upstream: route.upstream,
+                    methods: route.methods, upstream: places[route.upstream],
                     requirement: route.requireCertificate ? .verifiedCertificate : .none,
                     allowsWebSocket: route.allowWebSocket,
                     pathPolicy: PathPolicy(
                         allowsEmptySegments: route.allowEmptySegments,
                         allowsParameters: route.allowPathParameters))
-            })
+            }, admission: admission(host))
     }
 
-    func firewall() throws(GatewayError) -> HeaderFirewall {
+    /// Changes whenever a client would have to prove something else.
+    private func admission(_ host: VirtualHostSettings) -> [UInt8] {
+        guard let trust = trust(host) else { return [] }
+        var rules = Array("\(host.clientCertificate) \(trust.withoutContents)".utf8)
+        for (path, bytes) in trust.contents.sorted(by: { $0.key < $1.key }) {
+            rules += SHA256.hash(Array(path.utf8)) + SHA256.hash(bytes)
+        }
+        return SHA256.hash(rules)
+    }
+
+    private func firewall() throws(GatewayError) -> HeaderFirewall {
         var owned = settings.virtualHosts.flatMap { $0.identityHeaders.map(\.name) }
         if settings.http.requestId { owned.append("x-request-id") }
         do {
@@ -79,7 +161,7 @@ struct Assembly {
         }
     }
 
-    func tlsOptions(_ listener: ListenerSettings) -> ServerTLSOptions {
+    private func tlsOptions(_ listener: ListenerSettings) -> ServerTLSOptions {
         let hosts = listener.virtualHosts.map { index in
             let host = settings.virtualHosts[index]
             let mode: ClientCertificateMode =
@@ -91,11 +173,8 @@ struct Assembly {
             return VirtualHostOptions(
                 name: host.name, serverNames: host.serverNames.filter { !Self.isAddress($0) },
                 isDefault: host.isDefault,
-                certificates: host.certificates.map {
-                    CertificateFiles(chain: $0.chain, key: $0.key)
-                },
-                clientCertificate: mode,
-                trust: mode == .off ? nil : host.trust)
+                certificates: host.certificates.map(certificateFiles), clientCertificate: mode,
+                trust: trust(host))
         }
         var options = ServerTLSOptions(virtualHosts: hosts)
         options.minimumVersion = settings.tls.minimumVersion == "1.3" ? .tls13 : .tls12
@@ -107,30 +186,43 @@ struct Assembly {
         return options
     }
 
+    func certificateFiles(_ certificate: VirtualHostSettings.Certificate) -> CertificateFiles {
+        var pair = CertificateFiles(
+            chain: certificate.chain, key: certificate.key,
+            passphraseFile: certificate.passphraseFile)
+        for path in [pair.chain, pair.key, pair.passphraseFile ?? ""] {
+            pair.contents[path] = files.bytes(path)
+        }
+        return pair
+    }
+
+    /// Whom clients of `host` are verified by; nil when they are not asked.
+    func trust(_ host: VirtualHostSettings) -> TrustStoreOptions? {
+        guard host.clientCertificate != .off, var trust = host.trust else { return nil }
+        for source in trust.sources {
+            trust.listings[source] = files.listing(source)
+            for path in files.listing(source) ?? [source] {
+                trust.contents[path] = files.bytes(path)
+            }
+        }
+        for path in trust.extendedKeyUsageExceptions { trust.contents[path] = files.bytes(path) }
+        return trust
+    }
+
     /// An address may stand in Host, never in SNI (RFC 6066 §3).
     private static func isAddress(_ name: String) -> Bool {
         SocketAddress(name + ":1") != nil
     }
 
-    func environment(
-        hosts: [VirtualHost], metrics: WorkerMetrics, accessLog: AccessLogQueue?
-    ) throws(GatewayError) -> SessionEnvironment {
-        let style: ForwardedHeaders.Style? =
-            switch settings.http.forwarded {
-            case "x-forwarded": .xForwarded
-            case "forwarded": .forwarded
-            default: nil
-            }
+    /// What the sessions of one worker share.
+    func environment(metrics: WorkerMetrics, accessLog: AccessLogQueue?) -> SessionEnvironment {
         let prefix = SecureRandom.bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return SessionEnvironment(
             heads: BufferPool(
                 chunkSize: settings.limits.headBytes + 4_096, limit: settings.tuning.relayBuffers),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: settings.tuning.relayBuffers),
-            metrics: metrics, accessLog: accessLog, virtualHosts: hosts, firewall: try firewall(),
-            upstreamNames: settings.upstreams.map(\.name), timeouts: timeouts(), limits: limits(),
-            forwarding: style, trustedProxies: Self.addresses(settings.http.trustedProxies),
-            addsRequestID: settings.http.requestId, addsVia: settings.http.via,
-            requestIDPrefix: prefix, requestTrailers: try requestTrailers())
+            metrics: metrics, accessLog: accessLog, timeouts: timeouts(), limits: limits(),
+            requestIDPrefix: prefix)
     }
 
     private func timeouts() -> ProxyTimeouts {
@@ -158,7 +250,8 @@ struct Assembly {
         return limits
     }
 
-    func upstream(_ upstream: UpstreamSettings, members: [SocketAddress]) -> UpstreamOptions {
+    static func upstream(_ upstream: UpstreamSettings, members: [SocketAddress]) -> UpstreamOptions
+    {
         var options = UpstreamOptions(name: upstream.name, members: members)
         options.balancing = Balancing(rawValue: upstream.balancing) ?? .roundRobin
         options.maxConnections = upstream.maxConnections
@@ -192,7 +285,6 @@ struct Assembly {
 
     func worker() -> WorkerOptions {
         WorkerOptions(
-            proxyProtocols: settings.listeners.map(proxyProtocol),
             clientLimit: settings.limits.connections,
             // Beyond the connections there would be no room to evict for (S26).
             handshakeLimit: max(
@@ -204,7 +296,8 @@ struct Assembly {
         var options = LoopOptions()
         let upstreams = settings.upstreams.reduce(0) { $0 + 2 * $1.maxConnections }
         options.socketLimit =
-            settings.limits.connections + upstreams + settings.listeners.count + 64
+            settings.limits.connections + upstreams + WorkerOptions.spareConnections
+            + settings.listeners.count + 64
         options.submissionEntries = UInt32(settings.tuning.ringEntries)
         options.completionEntries = UInt32(settings.tuning.completionEntries)
         options.receiveBufferCount = UInt32(settings.tuning.receiveBuffers)

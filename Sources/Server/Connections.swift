@@ -11,6 +11,8 @@ struct Client: ~Copyable {
     var upstream: SlabHandle?
     /// What its handshake counts for.
     var source: UInt64
+    /// Index of the listener that accepted it.
+    let listener: Int
     var isHandshaking = true
     /// Whether bytes of its handshake are held until its turn.
     var isWaitingForStep = false

@@ -12,11 +12,17 @@ import Upstream
 /// The running gateway: its workers' threads, and the control plane around them.
 public final class Gateway {
     private let settings: GatewaySettings
-    private let logger: Logger
-    private let assembly: Assembly
+    /// The logger it was made with, at the level of the configuration.
+    public let logger: Logger
+    private let source: ConfigurationSource
+    private let fingerprint: [UInt8]
+    private var assembly: Assembly
     private var threads: [Thread] = []
     private var mailboxes: [Mailbox<ControlMessage>] = []
     private let metrics: [WorkerMetrics]
+    /// Of the control plane.
+    private let ownMetrics = WorkerMetrics()
+    private var controlPlane: ControlPlane?
     private let queues: [AccessLogQueue]
     private let logWriter: AccessLogWriter?
     private let running = Running()
@@ -27,15 +33,23 @@ public final class Gateway {
         let count = Atomic<Int>(0)
     }
 
-    /// Checks everything that can be checked before a socket is opened.
-    public init(settings: GatewaySettings, logger: Logger) throws(GatewayError) {
+    /// Reads the configuration, and checks what can be checked before a socket is opened.
+    public init(source: ConfigurationSource, logger start: Logger) throws(GatewayError) {
+        let attempt = Attempt(source)
+        let settings = try attempt.settings.get()
         self.settings = settings
+        fingerprint = attempt.fingerprint
+        assembly = Assembly(start: settings, files: attempt.files)
+        self.source = source
+        var logger = start
+        logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
         self.logger = logger
-        assembly = Assembly(settings: settings)
         let wanted =
             settings.workers > 0 ? settings.workers : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let count = max(wanted, 1)
-        metrics = (0..<count).map { _ in WorkerMetrics(upstreams: settings.upstreams.count) }
+        metrics = (0..<count).map { _ in
+            WorkerMetrics(upstreams: settings.upstreams.count + UpstreamSlots.spare)
+        }
         let logs = settings.accessLogPath != "off"
         queues =
             logs ? metrics.map { _ in AccessLogQueue(capacity: settings.accessLogQueueBytes) } : []
@@ -43,11 +57,9 @@ public final class Gateway {
     }
 
     /// Everything that `run` would load, without opening a socket: what `postern check` does.
-    public static func check(_ settings: GatewaySettings) throws(GatewayError) {
-        let assembly = Assembly(settings: settings)
-        _ = try assembly.hosts()
-        _ = try assembly.firewall()
-        for listener in settings.listeners { _ = try makeContext(assembly, listener) }
+    public static func check(_ source: ConfigurationSource) throws(GatewayError) {
+        let attempt = Attempt(source)
+        try Assembly(start: try attempt.settings.get(), files: attempt.files).check()
     }
 
     // MARK: Start
@@ -59,10 +71,11 @@ public final class Gateway {
         Self.blockSignals()
         raiseLimits()
         let backend = try chooseBackend()
-        for listener in settings.listeners { _ = try Self.makeContext(assembly, listener) }
+        try assembly.check()
         let sharedTLS = SharedTLS(settings.tls)
         let path = sharedTLS.usesOwnLibraries ? "on" : "off"
         logger.info("fast certificate path: \(path) (\(sharedTLS.reason))")
+        let tls = metrics.map { _ in sharedTLS.makeWorker() }
         let members = settings.upstreams.map { Resolver.addresses(of: $0.members) }
         for (upstream, addresses) in zip(settings.upstreams, members) where addresses.isEmpty {
             logger.warning("upstream '\(upstream.name)' has no member with a known address")
@@ -86,16 +99,24 @@ public final class Gateway {
             }
             addresses.append(address)
         }
+        let receipt = Snapshot.Receipt()
         for index in metrics.indices {
+            let snapshot = try assembly.snapshot(tls[index], members: members, receipt: receipt)
             try startWorker(
-                index, backend: backend, members: members, listeners: descriptors[index],
-                sharedTLS: sharedTLS)
+                index, backend: backend, snapshot: snapshot, listeners: descriptors[index])
         }
+        assembly = assembly.withoutFiles
         if let address = settings.adminAddress {
             admin = try AdminServer(
-                address: address, metrics: metrics, upstreams: settings.upstreams.map(\.name))
+                address: address, metrics: metrics + [ownMetrics],
+                upstreams: assembly.upstreamNames)
             logger.info("admin listener", metadata: ["address": "\(admin?.boundAddress ?? "")"])
         }
+        controlPlane = try ControlPlane(
+            Reloader(
+                source: source, fingerprint: fingerprint, assembly: assembly, members: members,
+                workers: zip(mailboxes, tls).map { Reloader.Worker(mailbox: $0, tls: $1) },
+                admin: admin, metrics: ownMetrics, logger: logger), logger: logger)
         return zip(settings.listeners, addresses).map { ($0.name, $1.text) }
     }
 
@@ -122,16 +143,6 @@ public final class Gateway {
             throw GatewayError("listeners.\(listener.name).address: \(reason)")
         }
         return copy
-    }
-
-    private static func makeContext(
-        _ assembly: Assembly, _ listener: ListenerSettings
-    ) throws(GatewayError) -> ServerTLSContext {
-        do {
-            return try ServerTLSContext(assembly.tlsOptions(listener))
-        } catch {
-            throw GatewayError("listener '\(listener.name)': \(error)")
-        }
     }
 
     private func raiseLimits() {
@@ -161,13 +172,12 @@ public final class Gateway {
     }
 
     private func startWorker(
-        _ index: Int, backend: BackendProbe.Outcome, members: [[SocketAddress]],
-        listeners: [Int32], sharedTLS: SharedTLS
+        _ index: Int, backend: BackendProbe.Outcome, snapshot: Snapshot, listeners: [Int32]
     ) throws(GatewayError) {
         let start = WorkerStart(
-            assembly: assembly, index: index, members: members, listeners: listeners,
+            assembly: assembly.withoutFiles, index: index, snapshot: snapshot, listeners: listeners,
             metrics: metrics[index],
-            accessLog: queues.isEmpty ? nil : queues[index], sharedTLS: sharedTLS)
+            accessLog: queues.isEmpty ? nil : queues[index])
         let running = running
         running.count.wrappingAdd(1, ordering: .relaxed)
         threads.append(
@@ -191,13 +201,12 @@ public final class Gateway {
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains; a second signal stops at once.
+    /// Serves until SIGTERM or SIGINT, then drains; a second signal stops at once. SIGHUP reloads.
     public func runUntilSignal() {
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
         for signal in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&signals, signal) }
         var isDraining = false
-        var resolver = ResolverSchedule(settings.upstreams, now: Clock.monotonic())
         while running.count.load(ordering: .acquiring) > 0 {
             var pause = timespec(tv_sec: 0, tv_nsec: isDraining ? 10_000_000 : 100_000_000)
             let signal = unsafe sigtimedwait(&signals, nil, &pause)
@@ -209,15 +218,14 @@ public final class Gateway {
                     logger.notice("draining")
                     isDraining = true
                     admin?.isReady = false
-                    post(.drain(within: settings.timeouts.drain))
+                    post(.drain(within: controlPlane?.drainTimeout ?? settings.timeouts.drain))
                 }
             } else if signal == SIGHUP {
-                logger.notice("SIGHUP: this version does not reload; restart to change settings")
-            }
-            for (upstream, addresses) in resolver.due(at: Clock.monotonic()) {
-                post(.members(upstream: upstream, addresses))
+                logger.notice("SIGHUP: reloading")
+                controlPlane?.reload()
             }
         }
+        controlPlane?.stop()
         for thread in threads { thread.join() }
         admin?.stop()
         if let logWriter, !logWriter.stop(within: .seconds(1)) {
@@ -228,52 +236,5 @@ public final class Gateway {
 
     private func post(_ message: ControlMessage) {
         for mailbox in mailboxes { _ = mailbox.post(message) }
-    }
-}
-
-/// When the names of which upstream are to be resolved again.
-///
-/// Resolution runs on a thread of its own: a slow name server delays nothing else.
-private struct ResolverSchedule {
-    private final class Results: Sendable {
-        let ready = Mutex<[(Int, [SocketAddress])]>([])
-        let isBusy = Atomic<Bool>(false)
-    }
-
-    private let upstreams: [UpstreamSettings]
-    private var next: [Instant]
-    private let results = Results()
-
-    init(_ upstreams: [UpstreamSettings], now: Instant) {
-        self.upstreams = upstreams
-        next = upstreams.map { upstream in
-            Resolver.hasNames(upstream.members) && upstream.resolveInterval > .zero
-                ? now + upstream.resolveInterval : .distantFuture
-        }
-    }
-
-    mutating func due(at now: Instant) -> [(Int, [SocketAddress])] {
-        // Whoever has waited longest comes first, or slow names would starve the others.
-        let isDue = next.contains { now >= $0 }
-        let order = isDue ? upstreams.indices.sorted { next[$0] < next[$1] } : []
-        for index in order where now >= next[index] {
-            guard !results.isBusy.load(ordering: .acquiring) else { break }
-            next[index] = now + upstreams[index].resolveInterval
-            results.isBusy.store(true, ordering: .releasing)
-            let results = results
-            let members = upstreams[index].members
-            let started = try? Thread {
-                let addresses = Resolver.addresses(of: members)
-                // A name server that is down does not empty an upstream.
-                if !addresses.isEmpty { results.ready.withLock { $0.append((index, addresses)) } }
-                results.isBusy.store(false, ordering: .releasing)
-            }
-            started?.detach()
-            if started == nil { results.isBusy.store(false, ordering: .releasing) }
-        }
-        return results.ready.withLock { ready in
-            defer { ready = [] }
-            return ready
-        }
     }
 }

@@ -25,8 +25,21 @@ struct SharedTLS: Sendable {
         reason = found.reason
     }
 
-    /// The libraries of one more worker.
-    func makeLibraries() -> CryptoLibraries {
-        usesOwnLibraries ? CryptoLibraries.restricted() ?? .stock : .stock
+    /// What one more worker makes its contexts with.
+    func makeWorker() -> WorkerTLS {
+        WorkerTLS(
+            libraries: usesOwnLibraries ? CryptoLibraries.restricted() ?? .stock : .stock,
+            sessions: sessions)
     }
+}
+
+/// What the TLS contexts of one worker have in common, from one generation to the next.
+struct WorkerTLS: Sendable {
+    /// The worker's own. They are never freed, so a reload makes no others.
+    let libraries: CryptoLibraries
+    /// The process's; nil when none are resumed.
+    let sessions: SessionStore?
+
+    /// OpenSSL as it is, and no sessions: to try out a configuration.
+    static let stock = WorkerTLS(libraries: .stock, sessions: nil)
 }

@@ -25,9 +25,10 @@ extension Worker where Loop: ~Copyable {
         turn.environment.metrics.increment(.connectionsAccepted)
         let source = HandshakeLimiter.source(of: address)
         let session = Session(
-            engine: TLSEngine(server: contexts[listener]), hostBase: hostBases[listener],
+            engine: TLSEngine(server: served[listener].context), table: served[listener].table,
             peer: PeerAddress(address), expects: expectation, turn: &turn)
-        _ = clients.insert(Client(session: session, socket: socket, source: source))
+        _ = clients.insert(
+            Client(session: session, socket: socket, source: source, listener: listener))
         handshakes.began(handle, source: source)
         loop.startReceiving(socket)
         perform(for: handle)

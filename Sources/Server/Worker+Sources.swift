@@ -9,7 +9,7 @@ extension Worker where Loop: ~Copyable {
     mutating func admit(
         _ descriptor: Int32, from address: SocketAddress, listener: Int
     ) -> ProxyProtocolPolicy.Expectation? {
-        let expectation = options.proxyProtocols[listener].expectation(of: address)
+        let expectation = served[listener].proxyProtocol.expectation(of: address)
         switch expectation {
         case .required, .optional:
             // Who it is from, and whether that source is welcome, is known after the header.

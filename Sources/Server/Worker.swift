@@ -13,6 +13,8 @@ enum ControlMessage: Sendable {
     case stop
     /// New addresses for an upstream, from its names.
     case members(upstream: Int, [SocketAddress])
+    /// Serve by this from now on.
+    case reload(Snapshot)
 }
 
 /// One thread's share of the gateway: its loop, listeners, connections, pools and timers.
@@ -32,9 +34,10 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var steps: HandshakeQueue
     var listeners: [SocketHandle] = []
     /// One per listener.
-    let contexts: [ServerTLSContext]
-    /// Index of each listener's first virtual host.
-    let hostBases: [Int]
+    var served: [Served]
+    /// Contexts of earlier generations that connections may still use.
+    var retired: [ServerTLSContext] = []
+    var sweep: Sweep?
     let mailbox: Mailbox<ControlMessage>
     let options: WorkerOptions
     var stopAt = Instant.distantFuture
@@ -44,20 +47,21 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var nextGauges = Instant(nanoseconds: 0)
 
     init(
-        loop: consuming Loop, options: WorkerOptions, contexts: [ServerTLSContext],
-        hostBases: [Int], environment: SessionEnvironment, upstreams: [UpstreamOptions],
+        loop: consuming Loop, options: WorkerOptions, served: [Served],
+        environment: SessionEnvironment, upstreams: [UpstreamOptions],
         mailbox: Mailbox<ControlMessage>
     ) {
         let now = loop.now
         self.loop = loop
         self.options = options
-        self.contexts = contexts
-        self.hostBases = hostBases
+        self.served = served
         self.mailbox = mailbox
         timers = TimerWheel(start: now.monotonic, capacity: options.clientLimit)
         clients = Slab(capacity: options.clientLimit)
-        connections = Slab(capacity: max(upstreams.reduce(0) { $0 + $1.maxConnections } * 2, 1))
-        pools = Slab(capacity: max(upstreams.count, 1))
+        connections = Slab(
+            capacity: upstreams.reduce(0) { $0 + $1.maxConnections } * 2
+                + WorkerOptions.spareConnections)
+        pools = Slab(capacity: upstreams.count + UpstreamSlots.spare)
         for upstream in upstreams { _ = pools.insert(UpstreamPool(upstream)) }
         turn = Turn(now: now, environment: environment)
         handshakes = HandshakeLimiter(limit: options.handshakeLimit)
@@ -67,25 +71,29 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
 
     /// Runs until told to stop. `descriptors` are this worker's listening sockets.
     mutating func run(listeners descriptors: [Int32]) {
-        precondition(descriptors.count == contexts.count, "a descriptor for each listener")
+        precondition(descriptors.count == served.count, "a descriptor for each listener")
         for (index, descriptor) in descriptors.enumerated() {
             listeners.append(loop.listen(descriptor, owner: Owner(listener: index).rawValue))
         }
         while !isStopping {
             loop.wait(until: nextDeadline)
             turn.now = loop.now
-            for context in contexts { context.setTime(turn.now) }
+            for listener in served { listener.context.setTime(turn.now) }
+            for context in retired { context.setTime(turn.now) }
             handleCompletions()
             stepHandshakes()
             expireTimers()
+            if sweep != nil { continueSweep() }
             if turn.now.monotonic >= nextTick { tick() }
         }
         shutdown()
     }
 
-    /// Until when the worker may sleep: not at all while handshakes wait for their turn.
+    /// Until when the worker may sleep: not at all while handshakes wait for their turn, or
+    /// connections to hear of a reload.
     private var nextDeadline: Instant {
-        steps.isEmpty ? min(min(timers.nextDeadline, nextTick), stopAt) : turn.now.monotonic
+        steps.isEmpty && sweep == nil
+            ? min(min(timers.nextDeadline, nextTick), stopAt) : turn.now.monotonic
     }
 
     mutating func handleCompletions() {
@@ -130,6 +138,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         if now >= nextGauges {
             nextGauges = now + .seconds(1)
             publishGauges()
+            dropRetiredContexts()
         }
         if turn.isDraining, clients.count == 0 || now >= stopAt { isStopping = true }
         let period: Nanoseconds =
@@ -175,7 +184,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
 
     private func publishValidation() {
         let metrics = turn.environment.metrics
-        let total = contexts.reduce(ValidationCacheStatistics()) { $0 + $1.validationStatistics }
+        let total = served.reduce(ValidationCacheStatistics()) {
+            $0 + $1.context.validationStatistics
+        }
         metrics.set(.validationHits, total.hits)
         metrics.set(.validationMisses, total.misses)
         metrics.set(.validationEvictions, total.evictions)
@@ -209,6 +220,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             case .members(let upstream, let addresses):
                 pools[poolHandle(upstream)].update(members: addresses)
                 expire(pool: upstream)
+            case .reload(let snapshot): apply(snapshot)
             }
         }
     }

@@ -1,9 +1,7 @@
-import Proxy
-
-/// How large one worker may become, and whom its listeners are for.
+/// How large one worker may become.
 struct WorkerOptions: Sendable {
-    /// One for each listener.
-    var proxyProtocols: [ProxyProtocolPolicy]
+    /// Room for connections to upstreams that a reload adds.
+    static let spareConnections = 1_024
     /// Client connections at once.
     var clientLimit = 16_384
     /// TLS handshakes at once.

@@ -57,7 +57,7 @@ extension ServerTLSOptions {
             for index in options.virtualHosts[host].certificates.indices {
                 options.virtualHosts[host].certificates[index].contents = [:]
             }
-            options.virtualHosts[host].trust?.contents = [:]
+            options.virtualHosts[host].trust = options.virtualHosts[host].trust?.withoutContents
         }
         return options
     }

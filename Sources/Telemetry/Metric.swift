@@ -11,6 +11,8 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamConnectionsActive, upstreamQueued, upstreamEjections
     case upstreamIdle, bufferedBytes, bufferedBytesLargest
     case buffersOutstanding, fieldsOwnedDropped, fieldsSuspiciousDropped, accessLogDropped
+    case configurationReloadFailures, configurationLastReloadSuccessful, configurationLastReload
+    case configurationGeneration
     case loopTurns, loopSystemCalls, loopBufferExhaustions, loopCompletionOverflows
 
     /// Whether it can go down.
@@ -19,7 +21,8 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .connectionsActive, .handshakesInFlight, .handshakesWaiting,
             .upstreamConnectionsActive,
             .upstreamQueued, .upstreamIdle, .buffersOutstanding, .bufferedBytes,
-            .bufferedBytesLargest:
+            .bufferedBytesLargest, .configurationLastReloadSuccessful, .configurationLastReload,
+            .configurationGeneration:
             true
         default: false
         }
@@ -66,6 +69,10 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .fieldsOwnedDropped: "postern_fields_owned_dropped_total"
         case .fieldsSuspiciousDropped: "postern_fields_suspicious_dropped_total"
         case .accessLogDropped: "postern_access_log_dropped_total"
+        case .configurationReloadFailures: "postern_config_reload_failures_total"
+        case .configurationLastReloadSuccessful: "postern_config_last_reload_successful"
+        case .configurationLastReload: "postern_config_last_reload_timestamp_seconds"
+        case .configurationGeneration: "postern_config_generation"
         case .loopTurns: "postern_loop_turns_total"
         case .loopSystemCalls: "postern_loop_system_calls_total"
         case .loopBufferExhaustions: "postern_loop_buffer_exhaustions_total"
@@ -115,6 +122,11 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .fieldsOwnedDropped: "Request fields dropped: names that only the gateway sets."
         case .fieldsSuspiciousDropped: "Request fields dropped: `_` or `.` in the name."
         case .accessLogDropped: "Access-log lines lost: no room in the queue, or not written."
+        case .configurationReloadFailures: "Reloads that changed nothing, since something is wrong."
+        case .configurationLastReloadSuccessful: "1 when the last reload was served by, else 0."
+        case .configurationLastReload:
+            "When the configuration that is served by was taken, Unix time."
+        case .configurationGeneration: "Counts the configurations served by, from 1 at the start."
         case .loopTurns: "Turns of the event loop."
         case .loopSystemCalls: "System calls of the event loop."
         case .loopBufferExhaustions: "Times that no receive buffer was left."

@@ -1,6 +1,7 @@
 /// The Prometheus text exposition format, version 0.0.4.
 public enum PrometheusText {
-    /// Everything the workers counted, summed. `upstreams` are the names behind the positions.
+    /// Everything the workers counted, summed. `upstreams` are the names behind the positions;
+    /// what positions of one name counted is summed as well.
     public static func render(_ workers: [WorkerMetrics], upstreams: [String] = []) -> String {
         var text = ""
         func sum(_ index: Int) -> UInt64 { workers.reduce(0) { $0 &+ $1.cell(index) } }
@@ -13,9 +14,13 @@ public enum PrometheusText {
         }
         for metric in UpstreamMetric.allCases where !upstreams.isEmpty {
             header(metric.name, metric.isGauge ? "gauge" : "counter", metric.help)
-            for (index, name) in upstreams.enumerated() {
-                let total = workers.reduce(0 as UInt64) {
-                    $0 &+ $1.value(of: metric, upstream: index)
+            for (first, name) in upstreams.enumerated()
+            where upstreams.firstIndex(of: name) == first {
+                var total: UInt64 = 0
+                for index in first..<upstreams.count where upstreams[index] == name {
+                    for worker in workers where index < worker.upstreams {
+                        total &+= worker.value(of: metric, upstream: index)
+                    }
                 }
                 text += "\(metric.name){upstream=\"\(escaped(name))\"} \(total)\n"
             }

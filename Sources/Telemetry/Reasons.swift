@@ -30,6 +30,8 @@ public enum CloseReason: String, CaseIterable, Sendable {
     case tunnelEnded = "tunnel_ended"
     /// The gateway is stopping.
     case draining = "draining"
+    /// A reload left the connection no place: its virtual host is gone or admits otherwise.
+    case configurationChanged = "configuration_changed"
 
     /// Position in the table.
     public var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }

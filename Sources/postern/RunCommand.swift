@@ -19,18 +19,13 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "Same as --set workers=…; 0 for one per core.")
     var workers: Int?
 
-    /// The settings; prints every mistake and exits with 1 when there are any.
-    func load() throws -> GatewaySettings {
+    /// Where the settings come from, at the start and at every reload.
+    var source: ConfigurationSource {
         var all = overrides
         if let io { all.append("io=\(io)") }
         if let workers { all.append("workers=\(workers)") }
-        do throws(DiagnosticList) {
-            return try ConfigurationLoader.load(
-                file: config, environment: Self.environment(), overrides: all)
-        } catch {
-            Terminal.error(error.description)
-            throw ExitCode(1)
-        }
+        return ConfigurationSource(
+            file: config, environment: Self.environment(), overrides: all)
     }
 
     private static func environment() -> [String: String] {
@@ -73,20 +68,18 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         TLSLibrary.useOwnAllocator()
-        let settings = try options.load()
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "postern")
-        logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
         do {
-            let gateway = try Gateway(settings: settings, logger: logger)
+            let gateway = try Gateway(source: options.source, logger: Logger(label: "postern"))
             let listeners = try gateway.start()
             for listener in listeners {
-                logger.notice("listening", metadata: ["\(listener.name)": "\(listener.address)"])
+                gateway.logger.notice(
+                    "listening", metadata: ["\(listener.name)": "\(listener.address)"])
             }
             if let readyFile { try write(listeners, to: readyFile) }
             gateway.runUntilSignal()
         } catch let error as GatewayError {
-            Terminal.error("error: \(error)")
+            Terminal.error("\(error)")
             throw ExitCode(1)
         }
     }
@@ -106,11 +99,10 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let settings = try options.load()
         do throws(GatewayError) {
-            try Gateway.check(settings)
+            try Gateway.check(options.source)
         } catch {
-            Terminal.error("error: \(error)")
+            Terminal.error("\(error)")
             throw ExitCode(1)
         }
         Terminal.print("\(options.config): the configuration is good")

@@ -60,6 +60,24 @@ private func minimal() throws -> String {
         }
     }
 
+    @Test("every file that is named is known, with the key that names it") func files() throws {
+        let text = try minimal().replacingOccurrences(
+            of: "server.key}", with: "server.key, passphraseFile: /etc/secret}")
+        let settings = try load(text)
+        let base = "virtualHosts.main.certificates.main."
+        let found = settings.files.map { "\($0.key) \($0.path) \($0.origin.line)" }.sorted()
+        #expect(found.count == 4)
+        #expect(found.contains("\(base)passphraseFile /etc/secret 11"), "\(found)")
+        #expect(found.contains { $0.hasPrefix(base + "chain demo/server.pem ") }, "\(found)")
+        #expect(found.contains { $0.hasPrefix("trustStores.clients.file demo/ca.pem ") })
+        #expect(settings.virtualHosts[0].certificates[0].passphraseFile == "/etc/secret")
+        #expect(try load(minimal()).virtualHosts[0].certificates[0].passphraseFile == nil)
+        let empty = text.replacingOccurrences(of: "/etc/secret", with: "\"\"")
+        #expect(try load(empty).virtualHosts[0].certificates[0].passphraseFile == nil)
+        #expect(try load(minimal()).reloadWatch)
+        #expect(try !load(minimal(), overrides: ["reload.watch=false"]).reloadWatch)
+    }
+
     @Test("a duration may be 0 where the reference says so, and nowhere else") func zero() throws {
         var count = 0
         for key in KeyTable.keys where key.kind.allowed.contains("500ms") {

@@ -32,9 +32,11 @@ final class GatewayUnderTest {
     }()
 
     /// `configuration` makes the file's text of the backend's address and the folder for sockets;
-    /// one of its listeners is called `edge`. `output` is the gateway's standard output.
+    /// one of its listeners is called `edge`. `output` is the gateway's standard output;
+    /// with `log` its standard error goes to the file `log` of its folder.
     init(
         _ loop: LoopKind, _ overrides: [String] = [], workers: Int = 1, output: Pipe? = nil,
+        log: Bool = false,
         configuration: (_ upstream: String, _ folder: String) -> String = oneVirtualHost
     ) throws {
         folder = NSTemporaryDirectory() + "postern-\(UUID().uuidString)"
@@ -51,7 +53,8 @@ final class GatewayUnderTest {
             "--workers", "\(workers)", "--ready-file", folder + "/ready",
         ]
         for override in overrides { arguments += ["--set", override] }
-        gateway = try Self.start(arguments, output: output)
+        gateway = try Self.start(
+            arguments, output: output, log: log ? folder + "/log" : nil)
         let ready = try Self.wait(for: folder + "/ready").split(separator: "\n")
         let edge = ready.first { $0.hasPrefix("edge ") } ?? ""
         address = String(edge.dropFirst("edge ".count))
@@ -91,13 +94,19 @@ final class GatewayUnderTest {
         process.waitUntilExit()
     }
 
-    private static func start(_ arguments: [String], output: Pipe? = nil) throws -> Process {
+    private static func start(
+        _ arguments: [String], output: Pipe? = nil, log: String? = nil
+    ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: binary)
         process.arguments = arguments
         process.environment = ["SWIFT_BACKTRACE": "enable=no", "PATH": "/usr/bin:/bin"]
         process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
+        if let log {
+            try "".write(toFile: log, atomically: false, encoding: .utf8)
+            process.standardError = FileHandle(forWritingAtPath: log)
+        }
         try process.run()
         return process
     }

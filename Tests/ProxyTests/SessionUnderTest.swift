@@ -14,6 +14,7 @@ final class SessionUnderTest {
     private var session: Session
     private var turn: Turn
     private var client: TLSEngine
+    private let headers: IdentityHeaderSet
     private let scratch = BufferPool(chunkSize: 1 << 17, limit: 4)
     private(set) var toSession: [UInt8] = []
     /// What the client decrypted, and whether its end was clean.
@@ -28,36 +29,60 @@ final class SessionUnderTest {
         let pki = try TestPKI()
         let server = try pki.serverContext()
         let own = try pki.clientContext([.init("CN", "client1")])
-        let headers = try IdentityHeaderSet([
+        headers = try IdentityHeaderSet([
             IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")
         ])
         var timeouts = ProxyTimeouts()
         change(&timeouts)
-        let route = Route(
-            name: "all", upstream: 0, requirement: .verifiedCertificate,
-            allowsWebSocket: allowsWebSocket)
         let environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
-            metrics: WorkerMetrics(upstreams: 1), accessLog: nil,
-            virtualHosts: [
-                VirtualHost(
-                    name: "main", serverNames: ["localhost"], identityHeaders: headers,
-                    routes: [route])
-            ],
-            firewall: try HeaderFirewall(ownedNames: headers.ownedNames), upstreamNames: ["u"],
-            timeouts: timeouts, limits: ProxyLimits(), forwarding: nil,
-            trustedProxies: AddressList(), addsRequestID: false, addsVia: false,
+            metrics: WorkerMetrics(upstreams: 1), accessLog: nil, timeouts: timeouts,
+            limits: ProxyLimits(),
             requestIDPrefix: 1)
+        let table = try Self.table(headers, allowsWebSocket: allowsWebSocket)
         let now = Now(monotonic: Instant(nanoseconds: 1), wallSeconds: 0)
         var turn = Turn(now: now, environment: environment)
         client = TLSEngine(
             client: own, serverName: "localhost")
         session = Session(
-            engine: TLSEngine(server: server), hostBase: 0,
+            engine: TLSEngine(server: server), table: table,
             peer: PeerAddress(.ipv4(0x7f00_0001, port: 1)), expects: expects, turn: &turn)
         self.turn = turn
     }
+
+    /// One virtual host with one route.
+    static func table(
+        _ headers: IdentityHeaderSet, host: String = "main", prefix: String = "/",
+        admission: [UInt8] = [], allowsWebSocket: Bool = false
+    ) throws -> RoutingTable {
+        let route = Route(
+            name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
+            allowsWebSocket: allowsWebSocket)
+        return RoutingTable(
+            virtualHosts: [
+                VirtualHost(
+                    name: host, serverNames: ["localhost"], identityHeaders: headers,
+                    routes: [route], admission: admission)
+            ],
+            firewall: try HeaderFirewall(ownedNames: headers.ownedNames), upstreamNames: ["u"],
+            forwarding: nil, trustedProxies: AddressList(), addsRequestID: false, addsVia: false)
+    }
+
+    /// The listener's table is replaced by one like it, but for what is given.
+    func reload(
+        host: String = "main", prefix: String = "/", admission: [UInt8] = [],
+        header: String = "X-Client-Cert-Sub"
+    ) throws -> [Action] {
+        let headers = try IdentityHeaderSet([IdentityHeader(name: header, format: "subject")])
+        let table = try Self.table(
+            headers, host: host, prefix: prefix, admission: admission, allowsWebSocket: true)
+        session.replaceTable(table, &turn)
+        return actions()
+    }
+
+    /// The head that the upstream got last.
+    private(set) var forwarded = ""
 
     var state: Session.State { session.state }
     var reason: CloseReason { session.reasonForClosing }
@@ -206,6 +231,7 @@ final class SessionUnderTest {
             case .sendUpstream:
                 switch session.nextUpstreamSend() {
                 case .head:
+                    forwarded = text(of: session.upstreamHead)
                     session.upstreamSent(code: Int32(session.upstreamHead.totalBytes), &turn)
                 case .chunk(let bytes):
                     session.upstreamSent(code: Int32(bytes.count), &turn)
@@ -217,6 +243,12 @@ final class SessionUnderTest {
             }
         }
         return others
+    }
+
+    private func text(of segments: SegmentList) -> String {
+        var bytes: [UInt8] = []
+        for index in 0..<segments.count { bytes += segments[index].array }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// First line of what the client got since it was last asked, or nothing.

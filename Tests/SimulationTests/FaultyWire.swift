@@ -13,6 +13,7 @@ struct SimulatedWorker {
     let server: ServerTLSContext
     let client: ClientTLSContext
     let environment: SessionEnvironment
+    let table: RoutingTable
     let scratch = BufferPool(chunkSize: 1 << 17, limit: 4)
 
     init(_ pki: TestPKI) throws {
@@ -26,16 +27,17 @@ struct SimulatedWorker {
         environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
-            metrics: WorkerMetrics(upstreams: 1), accessLog: nil,
+            metrics: WorkerMetrics(upstreams: 1), accessLog: nil, timeouts: ProxyTimeouts(),
+            limits: ProxyLimits(), requestIDPrefix: 1)
+        table = RoutingTable(
             virtualHosts: [
                 VirtualHost(
                     name: "main", serverNames: ["localhost"], identityHeaders: headers,
                     routes: [route])
             ],
             firewall: try HeaderFirewall(ownedNames: headers.ownedNames), upstreamNames: ["u"],
-            timeouts: ProxyTimeouts(), limits: ProxyLimits(), forwarding: .xForwarded,
-            trustedProxies: AddressList(), addsRequestID: true, addsVia: false,
-            requestIDPrefix: 1)
+            forwarding: .xForwarded, trustedProxies: AddressList(), addsRequestID: true,
+            addsVia: false)
     }
 
     var outstanding: Int { environment.heads.outstanding + environment.chunks.outstanding }
@@ -105,7 +107,7 @@ struct FaultyWire: ~Copyable {
         turn = Turn(now: now, environment: worker.environment)
         client = TLSEngine(client: worker.client, serverName: "localhost")
         session = Session(
-            engine: TLSEngine(server: worker.server), hostBase: 0,
+            engine: TLSEngine(server: worker.server), table: worker.table,
             peer: PeerAddress(.ipv4(0x7f00_0001, port: 1)), turn: &turn)
         perform()
     }

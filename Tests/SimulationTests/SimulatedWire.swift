@@ -57,22 +57,23 @@ struct SimulatedWire: ~Copyable {
         environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
-            metrics: WorkerMetrics(upstreams: 1), accessLog: nil,
+            metrics: WorkerMetrics(upstreams: 1), accessLog: nil, timeouts: ProxyTimeouts(),
+            limits: ProxyLimits(), requestIDPrefix: 1)
+        let table = RoutingTable(
             virtualHosts: [
                 VirtualHost(
                     name: "main", serverNames: ["localhost"], identityHeaders: headers,
                     routes: [route])
             ],
             firewall: firewall,
-            upstreamNames: ["u"], timeouts: ProxyTimeouts(), limits: ProxyLimits(),
-            forwarding: .xForwarded, trustedProxies: AddressList(), addsRequestID: true,
-            addsVia: false, requestIDPrefix: 1)
+            upstreamNames: ["u"], forwarding: .xForwarded, trustedProxies: AddressList(),
+            addsRequestID: true, addsVia: false)
         let now = Now(monotonic: Instant(nanoseconds: 1), wallSeconds: 0)
         turn = Turn(now: now, environment: environment)
         client = TLSEngine(
             client: clientContext, serverName: "localhost")
         session = Session(
-            engine: TLSEngine(server: serverContext), hostBase: 0,
+            engine: TLSEngine(server: serverContext), table: table,
             peer: PeerAddress(.ipv4(0x7f00_0001, port: 1)), turn: &turn)
         perform()
     }

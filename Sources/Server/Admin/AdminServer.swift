@@ -12,7 +12,7 @@ final class AdminServer: Sendable {
     private let descriptor: Int32
     private let metrics: [WorkerMetrics]
     /// Names of the upstreams, in the order of their counters.
-    private let upstreams: [String]
+    private let upstreams: Mutex<[String]>
     private let ready = Atomic<Bool>(true)
     private let stopping = Atomic<Bool>(false)
     let boundAddress: String
@@ -21,7 +21,7 @@ final class AdminServer: Sendable {
         address: SocketAddress, metrics: [WorkerMetrics], upstreams: [String]
     ) throws(GatewayError) {
         self.metrics = metrics
-        self.upstreams = upstreams
+        self.upstreams = Mutex(upstreams)
         do throws(SystemError) {
             descriptor = try Sockets.makeListener(address, backlog: 64)
             boundAddress = try Sockets.localAddress(descriptor).text
@@ -36,6 +36,9 @@ final class AdminServer: Sendable {
         get { ready.load(ordering: .relaxed) }
         set { ready.store(newValue, ordering: .relaxed) }
     }
+
+    /// The names of the upstreams, in the order of their counters, from now on.
+    func setUpstreams(_ names: [String]) { upstreams.withLock { $0 = names } }
 
     func stop() { stopping.store(true, ordering: .relaxed) }
 
@@ -78,7 +81,9 @@ final class AdminServer: Sendable {
         }
         switch words[1] {
         case "/metrics":
-            send(connection, "200 OK", PrometheusText.render(metrics, upstreams: upstreams))
+            send(
+                connection, "200 OK",
+                PrometheusText.render(metrics, upstreams: upstreams.withLock { $0 }))
         case "/healthz": send(connection, "200 OK", "ok\n")
         case "/readyz":
             isReady

@@ -8,6 +8,8 @@ struct ChainPolicy {
     private let minimumRSABits: Int32
     private let minimumECBits: Int32
     private let signatureAlgorithms: Set<Int32>
+    /// SHA-256 over what was loaded from files.
+    let digest: Fingerprint
 
     init(_ options: TrustStoreOptions, _ role: TrustContext.Role) throws(TLSConfigurationError) {
         // A server's usage is OpenSSL's to judge.
@@ -38,6 +40,11 @@ struct ChainPolicy {
             }
         }
         excusedIssuers = issuers
+        digest = Fingerprint(
+            of: issuers.map { Fingerprint(of: $0).bytes }.sorted {
+                $0.lexicographicallyPrecedes($1)
+            }
+            .flatMap { $0 })
     }
 
     /// Whether `refusal(of:)` decides on the Extended Key Usage alone.

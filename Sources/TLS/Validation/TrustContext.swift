@@ -59,13 +59,13 @@ final class TrustContext {
                 subject, "certificate \(index + 1) cannot be trusted (\(reason))",
                 advice: "remove that certificate")
         }
-        var options = options
-        options.contents = [:]
-        self.options = options
+        self.options = options.withoutContents
         self.role = role
         self.libraries = libraries
         unsafe self.store = unsafe store
-        digest = Fingerprint(of: trusted.digest.bytes + Array("\(options) \(role)".utf8))
+        digest = Fingerprint(
+            of: trusted.digest.bytes + policy.digest.bytes
+                + Array("\(options.withoutContents) \(role)".utf8))
         self.cache = cache.flatMap { $0.capacity > 0 ? ValidationCache($0) : nil }
         unsafe scratch = .allocate(capacity: Self.scratchSize)
     }

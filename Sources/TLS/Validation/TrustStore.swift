@@ -15,7 +15,7 @@ final class TrustStore {
         var encodings: [UInt8] = []
         var anchors = 0
         var expired = 0
-        for path in try Self.files(of: options.sources) {
+        for path in try Self.files(of: options) {
             let loaded = try PEMFile(path: path, contents: options.contents[path]).certificates()
             for index in 0..<loaded.count {
                 let certificate = unsafe loaded[index]
@@ -48,30 +48,37 @@ final class TrustStore {
         }
     }
 
-    /// The PEM files that `sources` name, those of a directory in order of name.
-    static func files(of sources: [String]) throws(TLSConfigurationError) -> [String] {
+    /// The PEM files that the sources name, those of a directory in order of name.
+    private static func files(
+        of options: TrustStoreOptions
+    ) throws(TLSConfigurationError) -> [String] {
         var files: [String] = []
-        for source in sources {
-            guard let directory = unsafe opendir(source) else {
+        for source in options.sources {
+            guard let found = options.listings[source] ?? listing(source) else {
                 files.append(source)
                 continue
             }
-            defer { unsafe closedir(directory) }
-            var names: [String] = []
-            while let entry = unsafe readdir(directory) {
-                let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                    unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                let isPEM = [".pem", ".crt", ".cer"].contains { name.hasSuffix($0) }
-                if isPEM && !name.hasPrefix(".") { names.append(name) }
-            }
-            guard !names.isEmpty else {
+            guard !found.isEmpty else {
                 throw TLSConfigurationError(
                     source, "the directory holds no .pem, .crt or .cer file",
                     advice: "add the trusted certificates, or name another directory")
             }
-            files += names.sorted().map { source + "/" + $0 }
+            files += found
         }
         return files
+    }
+
+    /// The certificates of the directory at `path`, in order of name; nil when it is none.
+    private static func listing(_ path: String) -> [String]? {
+        guard let directory = unsafe opendir(path) else { return nil }
+        defer { unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if TrustStoreOptions.isCertificate(name) { names.append(name) }
+        }
+        return names.sorted().map { path + "/" + $0 }
     }
 }

@@ -15,6 +15,8 @@ public struct TrustStoreOptions: Sendable, Hashable {
     public var sources: [String]
     /// What has been read of their files already, by path; what is missing is read from disk.
     public var contents: [String: [UInt8]] = [:]
+    /// The files of those of `sources` that are directories and were listed already, by directory.
+    public var listings: [String: [String]] = [:]
     /// Most certificates in a chain, leaf and anchor included (S09).
     public var maximumChainLength = 4
     /// OpenSSL's security level: 2 refuses RSA below 2,048 bits and SHA-1 signatures.
@@ -43,4 +45,17 @@ public struct TrustStoreOptions: Sendable, Hashable {
 
     /// Trust in the certificates of all `sources`.
     public init(sources: [String]) { self.sources = sources }
+
+    /// The rules alone: the same without anything that was read for them.
+    public var withoutContents: TrustStoreOptions {
+        var rules = self
+        rules.contents = [:]
+        rules.listings = [:]
+        return rules
+    }
+
+    /// Whether a file of that name, in a directory of trusted certificates, is one of them.
+    public static func isCertificate(_ name: String) -> Bool {
+        !name.hasPrefix(".") && [".pem", ".crt", ".cer"].contains { name.hasSuffix($0) }
+    }
 }

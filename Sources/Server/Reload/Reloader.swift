@@ -1,0 +1,217 @@
+import Core
+import EventLoop
+import GatewayConfiguration
+import Glibc
+import Logging
+import TLS
+import Telemetry
+import Upstream
+
+/// Reads the configuration again, and publishes what came of it to every worker: all of it, or,
+/// when anything is wrong, nothing.
+struct Reloader: Sendable {
+    /// What asks for a reload.
+    enum Trigger: Equatable {
+        /// The operator.
+        case signal
+        /// The watcher: a reload only if a file's bytes are not what they were.
+        case watch
+    }
+
+    /// A worker, as it is seen from here.
+    struct Worker: Sendable {
+        let mailbox: Mailbox<ControlMessage>
+        let tls: WorkerTLS
+    }
+
+    let source: ConfigurationSource
+    private let workers: [Worker]
+    private let admin: AdminServer?
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+    /// What the workers serve by.
+    private(set) var assembly: Assembly
+    private(set) var generation: UInt64 = 1
+    /// Addresses of the upstreams, by place.
+    private var addresses: [Int: [SocketAddress]]
+    /// Of everything that the last attempt read, good or bad.
+    private var fingerprint: [UInt8]
+    /// Whether the configuration is a file, and not a pipe, whose bytes can be had but once.
+    private let isRereadable: Bool
+    /// Files and folders of the last attempt that could be read as a configuration, and of the
+    /// running one.
+    private var named: [String]
+
+    /// How long workers may take to serve by a new generation before that is worth a warning.
+    private static let patience = Nanoseconds.seconds(2)
+
+    /// A reloader for a gateway that has just started by `assembly`, made of what has
+    /// `fingerprint`. `metrics` are its own.
+    init(
+        source: ConfigurationSource, fingerprint: [UInt8], assembly: Assembly,
+        members: [[SocketAddress]], workers: [Worker], admin: AdminServer?,
+        metrics: WorkerMetrics, logger: Logger
+    ) {
+        self.source = source
+        self.assembly = assembly
+        self.workers = workers
+        self.admin = admin
+        self.metrics = metrics
+        self.logger = logger
+        addresses = Dictionary(
+            zip(assembly.places, members), uniquingKeysWith: { first, _ in first })
+        named = assembly.settings.files.map(\.path)
+        self.fingerprint = fingerprint
+        isRereadable = FileContents.isRegular(source.file)
+        metrics.set(.configurationGeneration, generation)
+        metrics.set(.configurationLastReloadSuccessful, 1)
+        metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
+    }
+
+    /// The files whose changes matter, absolute.
+    var watchedPaths: [String] {
+        guard assembly.settings.reloadWatch, isRereadable else { return [] }
+        return ([source.file] + named).map(FileWatcher.absolute)
+    }
+
+    /// Tells all workers the addresses that an upstream's names were found to have.
+    mutating func resolved(_ place: Int, _ members: [SocketAddress]) {
+        addresses[place] = members
+        for worker in workers { _ = worker.mailbox.post(.members(upstream: place, members)) }
+    }
+
+    /// Reads everything again, and publishes it.
+    ///
+    /// - Returns: whether there is a new generation.
+    mutating func reload(_ trigger: Trigger) -> Bool {
+        let attempt = Attempt(source)
+        if case .success(let wanted) = attempt.settings {
+            // Of a configuration that is refused, too: a file that makes it good is waited for.
+            let files = assembly.settings.files + wanted.files
+            named = Set(files.map(\.path) + attempt.files.paths).sorted()
+        }
+        guard trigger == .signal || attempt.fingerprint != fingerprint else { return false }
+        fingerprint = attempt.fingerprint
+        do throws(GatewayError) {
+            let wanted = try attempt.settings.get()
+            let change = LiveChange(from: assembly.settings, to: wanted)
+            try publish(change.settings, attempt.files)
+            report(change.atNextStart)
+            return true
+        } catch {
+            metrics.increment(.configurationReloadFailures)
+            metrics.set(.configurationLastReloadSuccessful, 0)
+            for line in error.lines { logger.error("reload failed: \(line)") }
+            logger.error("nothing has changed: generation \(generation) goes on")
+            return false
+        }
+    }
+
+    private func report(_ atNextStart: [String]) {
+        logger.notice("reloaded: generation \(generation) serves")
+        for key in atNextStart {
+            logger.warning("\(key) has changed, which takes effect at the next start")
+        }
+    }
+
+    /// Makes every worker's snapshot, then posts them: nothing can fail in between.
+    private mutating func publish(
+        _ settings: GatewaySettings, _ files: FileContents
+    ) throws(GatewayError) {
+        var slots = assembly.slots
+        let places = slots.assign(settings.upstreams.map { Assembly.upstream($0, members: []) })
+        guard let places else {
+            throw GatewayError(
+                "upstreams have been added or changed more than \(UpstreamSlots.spare) times "
+                    + "since the start: restart to go on")
+        }
+        let next = Assembly(settings: settings, files: files, places: places, slots: slots)
+        try next.check()
+        let members = resolve(next)
+        let receipt = Snapshot.Receipt()
+        var snapshots: [Snapshot] = []
+        for worker in workers {
+            snapshots.append(
+                try next.snapshot(worker.tls, members: members, receipt: receipt))
+        }
+        generation += 1
+        assembly = next.withoutFiles
+        for (place, found) in zip(places, members) { addresses[place] = found }
+        admin?.setUpstreams(next.upstreamNames)
+        for (index, worker) in workers.enumerated() {
+            if !worker.mailbox.post(.reload(snapshots[index])) {
+                logger.warning("a worker's mailbox is full")
+            }
+        }
+        snapshots = []
+        awaitWorkers(receipt)
+        metrics.set(.configurationGeneration, generation)
+        metrics.set(.configurationLastReloadSuccessful, 1)
+        metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
+    }
+
+    /// The addresses of each upstream. Names that were resolved before keep their addresses until
+    /// the resolver's next round; only new ones are waited for.
+    private func resolve(_ next: Assembly) -> [[SocketAddress]] {
+        let running = assembly
+        return next.settings.upstreams.indices.map { index in
+            let members = next.settings.upstreams[index].members
+            let name = next.settings.upstreams[index].name
+            let earlier = running.settings.upstreams.firstIndex {
+                $0.name == name && $0.members == members
+            }
+            if let earlier, let known = addresses[running.places[earlier]], !known.isEmpty {
+                return known
+            }
+            let found = Resolver.addresses(of: members)
+            if found.isEmpty {
+                logger.warning("upstream '\(name)' has no member with a known address")
+            }
+            return found
+        }
+    }
+
+    private func awaitWorkers(_ receipt: Snapshot.Receipt) {
+        let deadline = Clock.monotonic() + Self.patience
+        while receipt.signatures < workers.count, Clock.monotonic() < deadline { usleep(500) }
+        let count = workers.count - receipt.signatures
+        if count > 0 { logger.warning("\(count) workers have not taken the new generation yet") }
+    }
+}
+
+/// One reading of the configuration and of the files it names.
+struct Attempt {
+    /// The settings, or what is wrong with the configuration file.
+    let settings: Result<GatewaySettings, GatewayError>
+    /// The files that the settings name.
+    let files: FileContents
+    /// Changes with every byte that was read.
+    let fingerprint: [UInt8]
+
+    init(_ source: ConfigurationSource) {
+        let configuration = FileContents(reading: [source.file])
+        guard let text = configuration.bytes(source.file) else {
+            let reason = configuration.failure(source.file) ?? ""
+            settings = .failure(
+                GatewayError([
+                    Diagnostic(
+                        origin: Origin(source: source.file), path: "",
+                        message: "cannot be read: \(reason)")
+                ]))
+            files = FileContents()
+            fingerprint = configuration.fingerprint
+            return
+        }
+        do throws(DiagnosticList) {
+            let settings = try source.load(text)
+            files = FileContents(
+                reading: settings.files.filter { !$0.isOfRevocation }.map(\.path),
+                trusted: settings.virtualHosts.flatMap { $0.trust?.sources ?? [] })
+            self.settings = .success(settings)
+        } catch {
+            settings = .failure(GatewayError(error.diagnostics))
+            files = FileContents()
+        }
+        fingerprint = configuration.fingerprint + files.fingerprint
+    }
+}

@@ -1,0 +1,74 @@
+import Core
+import EventLoop
+import Proxy
+import TLS
+import Upstream
+
+// A reload, as one worker sees it: between two turns it takes a snapshot whole, then tells its
+// connections, some in each turn.
+extension Worker where Loop: ~Copyable {
+    /// Connections that hear of a new generation in one turn, so that no turn becomes long.
+    static var sweepStep: Int { 256 }
+
+    /// Serves new connections by `snapshot`, and begins to move the present ones to it.
+    ///
+    /// A connection that was admitted under other rules (trust, chain length, mode) starts no
+    /// further exchange: see `Session.replaceTable`.
+    mutating func apply(_ snapshot: Snapshot) {
+        guard !isStopping else { return }
+        turn.environment.timeouts = snapshot.timeouts
+        turn.environment.limits = snapshot.limits
+        for (place, options) in snapshot.upstreams {
+            if place == pools.count {
+                _ = pools.insert(UpstreamPool(options))
+            } else {
+                pools[poolHandle(place)].update(members: options.members)
+                expire(pool: place)
+            }
+        }
+        for (index, replacement) in snapshot.listeners.enumerated() {
+            guard let replacement else { continue }
+            retired.append(served[index].context)
+            served[index] = replacement
+        }
+        // An earlier sweep that has not ended is included in this one; its receipt stays unsigned.
+        sweep = Sweep(slot: 0, receipt: snapshot.receipt)
+    }
+
+    /// Tells the next connections of the tables that their listeners have now.
+    mutating func continueSweep() {
+        guard var current = sweep else { return }
+        let end = min(current.slot + Self.sweepStep, clients.slotsInUse)
+        while current.slot < end {
+            if let handle = clients.handle(inSlot: current.slot), !clients[handle].isClosing {
+                let table = served[clients[handle].listener].table
+                clients[handle].session.replaceTable(table, &turn)
+                perform(for: handle)
+            }
+            current.slot += 1
+        }
+        guard current.slot >= clients.slotsInUse else {
+            sweep = current
+            return
+        }
+        sweep = nil
+        current.receipt.sign()
+    }
+
+    /// Lets go of contexts that no connection was made with any more.
+    mutating func dropRetiredContexts() {
+        var index = retired.count - 1
+        while index >= 0 {
+            if isKnownUniquelyReferenced(&retired[index]) { retired.remove(at: index) }
+            index -= 1
+        }
+    }
+}
+
+/// How far a worker has come in telling its connections of a reload.
+struct Sweep {
+    /// The next slot to look at.
+    var slot: Int
+    /// Signed when all have heard.
+    let receipt: Snapshot.Receipt
+}
