@@ -19,12 +19,14 @@ extension Worker where Loop: ~Copyable {
         turn.environment.timeouts = snapshot.timeouts
         turn.environment.limits = snapshot.limits
         for (place, options) in snapshot.upstreams {
-            if place == pools.count {
-                _ = pools.insert(UpstreamPool(options))
-            } else {
+            guard place >= pools.count else {
                 pools[poolHandle(place)].update(members: options.members)
                 expire(pool: place)
+                continue
             }
+            // More than one only when an earlier snapshot did not fit into the mailbox: what it
+            // had is named by no table here.
+            while pools.count <= place { _ = pools.insert(UpstreamPool(options)) }
         }
         for (index, replacement) in snapshot.listeners.enumerated() {
             guard let replacement else { continue }

@@ -215,7 +215,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             switch message {
             case .drain(let deadline): beginDraining(deadline)
             case .stop: isStopping = true
-            case .members where isStopping:
+            case .members(let upstream, _) where isStopping || upstream >= pools.count:
                 break
             case .members(let upstream, let addresses):
                 pools[poolHandle(upstream)].update(members: addresses)

@@ -74,4 +74,22 @@ struct ReloadedRoutesAndUpstreams {
         #expect(try test.reaches(3))
         #expect(try gateway.curl("/").text.contains("CN=client1"))
     }
+
+    @Test(
+        "a listener that is taken out serves on as before until the next start, and may come back",
+        arguments: LoopKind.allCases)
+    func removedListener(loop: LoopKind) throws {
+        let test = try ReloadedGateway(loop)
+        try test.edit("  edge:", "  other:")
+        try test.edit("path: /,", "path: /new,")
+        #expect(try test.reaches(2))
+        for key in ["listeners.edge (removed)", "listeners.other (added)"] {
+            #expect(test.log.contains("\(key) has changed, which takes effect"), "\(test.log)")
+        }
+        #expect(try test.gateway.curl("/").text.contains("CN=client1"))
+        try test.edit("  other:", "  edge:")
+        #expect(try test.reaches(3))
+        #expect(try test.gateway.curl("/", ["-i"]).text.hasPrefix("HTTP/1.1 404"))
+        #expect(try test.gateway.curl("/new").text.contains("CN=client1"))
+    }
 }
