@@ -11,7 +11,8 @@ import Telemetry
 final class WorkerStart: Sendable {
     private let assembly: Assembly
     private let index: Int
-    private let snapshot: Snapshot
+    /// Nil once the worker has it: this object lives as long as the worker's thread.
+    private let snapshot: Mutex<Snapshot?>
     private let listeners: [Int32]
     private let metrics: WorkerMetrics
     private let accessLog: AccessLogQueue?
@@ -23,7 +24,7 @@ final class WorkerStart: Sendable {
     ) {
         self.assembly = assembly
         self.index = index
-        self.snapshot = snapshot
+        self.snapshot = Mutex(snapshot)
         self.listeners = listeners
         self.metrics = metrics
         self.accessLog = accessLog
@@ -53,12 +54,21 @@ final class WorkerStart: Sendable {
             _ = try? WorkerThread.pin(toProcessor: index % max(processors, 1))
         }
         let mailbox = Mailbox<ControlMessage>(capacity: 1_024, wake: backend.wakeHandle())
-        var worker = Worker(
+        var worker = makeWorker(on: backend, mailbox)
+        report(.success(mailbox))
+        worker.run(listeners: listeners)
+    }
+
+    private func makeWorker<Loop: Backend & ~Copyable>(
+        on backend: consuming Loop, _ mailbox: Mailbox<ControlMessage>
+    ) -> Worker<Loop> {
+        guard let snapshot = snapshot.withLock({ $0.take() }) else {
+            preconditionFailure("a worker starts once")
+        }
+        return Worker(
             loop: backend, options: assembly.worker(), served: snapshot.listeners.compactMap { $0 },
             environment: assembly.environment(metrics: metrics, accessLog: accessLog),
             upstreams: snapshot.upstreams.map(\.options), mailbox: mailbox)
-        report(.success(mailbox))
-        worker.run(listeners: listeners)
     }
 
     private func report(_ result: Result<Mailbox<ControlMessage>, GatewayError>) {

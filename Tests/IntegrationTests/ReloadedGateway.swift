@@ -52,13 +52,16 @@ final class ReloadedGateway {
         try text.write(toFile: "\(files)/\(name)", atomically: true, encoding: .utf8)
     }
 
-    /// Changes the configuration file; it must contain `old`.
-    func edit(_ old: String, _ new: String) throws {
+    /// Changes the configuration file, at once; it must contain what is replaced. Two calls may
+    /// be two reloads or one.
+    func edit(_ changes: (old: String, new: String)...) throws {
         let path = gateway.folder + "/postern.yaml"
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        try #require(text.contains(old))
-        try text.replacingOccurrences(of: old, with: new).write(
-            toFile: path, atomically: true, encoding: .utf8)
+        var text = try String(contentsOfFile: path, encoding: .utf8)
+        for change in changes {
+            try #require(text.contains(change.old))
+            text = text.replacingOccurrences(of: change.old, with: change.new)
+        }
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
 
     // MARK: Looking

@@ -60,9 +60,12 @@ struct ReloadedRoutesAndUpstreams {
     func members(loop: LoopKind) throws {
         let test = try ReloadedGateway(loop)
         let gateway = test.gateway
-        try test.edit(gateway.backendAddress, "127.0.0.1:1")
         try test.edit(
-            "listeners:", "tuning: {ringEntries: 128}\nlisteners:\n  more: {address: 127.0.0.1:0}")
+            (gateway.backendAddress, "127.0.0.1:1"),
+            (
+                "listeners:",
+                "tuning: {ringEntries: 128}\nlisteners:\n  more: {address: 127.0.0.1:0}"
+            ))
         #expect(try test.reaches(2))
         #expect(try gateway.curl("/", ["-i"]).text.hasPrefix("HTTP/1.1 502"))
         for key in ["tuning.ringEntries", "listeners.more (added)"] {
@@ -70,7 +73,7 @@ struct ReloadedRoutesAndUpstreams {
                 test.log.contains("\(key) has changed, which takes effect at the next start"),
                 "\(test.log)")
         }
-        try test.edit("127.0.0.1:1\"", "\(gateway.backendAddress)\"")
+        try test.edit(("127.0.0.1:1\"", "\(gateway.backendAddress)\""))
         #expect(try test.reaches(3))
         #expect(try gateway.curl("/").text.contains("CN=client1"))
     }
@@ -80,14 +83,13 @@ struct ReloadedRoutesAndUpstreams {
         arguments: LoopKind.allCases)
     func removedListener(loop: LoopKind) throws {
         let test = try ReloadedGateway(loop)
-        try test.edit("  edge:", "  other:")
-        try test.edit("path: /,", "path: /new,")
+        try test.edit(("  edge:", "  other:"), ("path: /,", "path: /new,"))
         #expect(try test.reaches(2))
         for key in ["listeners.edge (removed)", "listeners.other (added)"] {
             #expect(test.log.contains("\(key) has changed, which takes effect"), "\(test.log)")
         }
         #expect(try test.gateway.curl("/").text.contains("CN=client1"))
-        try test.edit("  other:", "  edge:")
+        try test.edit(("  other:", "  edge:"))
         #expect(try test.reaches(3))
         #expect(try test.gateway.curl("/", ["-i"]).text.hasPrefix("HTTP/1.1 404"))
         #expect(try test.gateway.curl("/new").text.contains("CN=client1"))
