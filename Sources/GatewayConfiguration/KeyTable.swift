@@ -362,7 +362,7 @@ public enum KeyTable {
             "For a client to read the last response and close."),
         ConfigurationKey(
             "timeouts.drain", .durationOrZero, "10s",
-            "For connections to finish on SIGTERM; 0 closes them at once."),
+            "For connections to finish on SIGTERM, or when a reload ends them; 0: at once."),
     ]
 
     private static let tuning = [

@@ -23,6 +23,8 @@ public struct ProxyTimeouts: Sendable {
     public var tunnel = Nanoseconds.seconds(3_600)
     /// For the client to read the last response and close.
     public var lingering = Nanoseconds.seconds(5)
+    /// For a connection to finish what it is at, when it may not go on.
+    public var drain = Nanoseconds.seconds(10)
 
     /// The defaults.
     public init() {}

@@ -139,11 +139,16 @@ extension Session {
         if total > .zero, state == .relaying || state == .choosingUpstream {
             deadline = min(deadline, exchange.startedAt + total)
         }
+        if let end = retiresBy { deadline = min(deadline, end) }
         exchange.progress = 0
-        if deadline < armedAt {
-            armedAt = deadline
-            turn.actions.append(.armTimer)
-        }
+        armIfEarlier(&turn)
+    }
+
+    /// Has the timer armed if it would fire too late.
+    mutating func armIfEarlier(_ turn: inout Turn) {
+        guard deadline < armedAt else { return }
+        armedAt = deadline
+        turn.actions.append(.armTimer)
     }
 
     /// The worker's timer fired. It may be early: deadlines move without re-arming it.
@@ -151,12 +156,14 @@ extension Session {
         guard state != .closed else { return }
         armedAt = .distantFuture
         if turn.now.monotonic >= deadline { deadlinePassed(&turn) }
-        guard state != .closed, deadline < armedAt else { return }
-        armedAt = deadline
-        turn.actions.append(.armTimer)
+        if state != .closed { armIfEarlier(&turn) }
     }
 
     private mutating func deadlinePassed(_ turn: inout Turn) {
+        if let end = retiresBy, turn.now.monotonic >= end, state != .lingering {
+            abandon(.configurationChanged, &turn)
+            return
+        }
         switch state {
         case .awaitingProxyHeader, .handshaking:
             turn.environment.metrics.increment(.handshakesTimedOut)

@@ -1,3 +1,4 @@
+import Core
 import Identity
 import Telemetry
 
@@ -31,7 +32,7 @@ extension Session {
         guard let newer = successor else { return }
         successor = nil
         guard let index = newer.place(for: table.virtualHosts[virtualHost]) else {
-            isRetired = true
+            startNoMore(&turn)
             return
         }
         do throws(IdentityError) {
@@ -39,19 +40,22 @@ extension Session {
                 peer: identity.peer, headers: newer.virtualHosts[index].identityHeaders)
         } catch {
             turn.environment.metrics.increment(.identityRefused)
-            isRetired = true
+            startNoMore(&turn)
             return
         }
         table = newer
         virtualHost = index
     }
 
-    /// The client was admitted under rules that hold no longer. An idle connection and a tunnel
-    /// end now, others after their response; a request that comes meanwhile gets 421, which is
-    /// safe to repeat on a new connection (RFC 9110 §15.5.20).
+    /// Whether a reload left this connection no place.
+    var isRetired: Bool { retiresBy != nil }
+
+    /// The client was admitted under rules that hold no longer (security rule S19). An idle
+    /// connection and a tunnel end now, others after their response, for which they have
+    /// `timeouts.drain`; a request that comes meanwhile gets 421, which is safe to repeat on a new
+    /// connection (RFC 9110 §15.5.20).
     mutating func retire(_ turn: inout Turn) {
-        successor = nil
-        isRetired = true
+        startNoMore(&turn)
         switch state {
         case .readingHead where pending == nil:
             closeReason = .configurationChanged
@@ -62,5 +66,13 @@ extension Session {
             .draining, .lingering, .closed:
             break
         }
+    }
+
+    private mutating func startNoMore(_ turn: inout Turn) {
+        successor = nil
+        let end = turn.now.monotonic + turn.environment.timeouts.drain
+        retiresBy = end
+        deadline = min(deadline, end)
+        armIfEarlier(&turn)
     }
 }

@@ -66,8 +66,9 @@ public struct Session: ~Copyable {
     var table: RoutingTable
     /// A newer table, for the next request.
     var successor: RoutingTable?
-    /// Set when a reload left this connection no place: it starts no further exchange.
-    var isRetired = false
+    /// Set when a reload left this connection no place: it starts no further exchange, and what
+    /// goes on must be over by then.
+    var retiresBy: Instant?
 
     var isDownstreamHeld = false
     /// Set when reading stopped because the client's queue had no room for an answer.

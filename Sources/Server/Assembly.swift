@@ -237,6 +237,7 @@ struct Assembly {
         timeouts.total = settings.timeouts.total
         timeouts.tunnel = settings.timeouts.tunnel
         timeouts.lingering = settings.timeouts.lingering
+        timeouts.drain = settings.timeouts.drain
         return timeouts
     }
 

@@ -79,6 +79,35 @@ struct ReloadTests {
         #expect(test.reason == .configurationChanged)
     }
 
+    @Test("S19 a response that takes too long is cut, whatever progress it makes")
+    func slowResponse() throws {
+        let test = try Self.established()
+        #expect(test.send(Self.get) == [Self.acquire])
+        #expect(test.connect() == [])
+        #expect(test.answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n") == [])
+        #expect(try test.reload(admission: [1]) == [])
+        for _ in 0..<9 {
+            #expect(test.pass(1) == [])
+            #expect(test.answer("x") == [])
+        }
+        #expect(
+            test.pass(1)
+                == [
+                    .releaseUpstream(reusable: false, healthy: true),
+                    .closeDownstream(reset: true),
+                ])
+        #expect(test.reason == .configurationChanged)
+    }
+
+    @Test("an identity that the new headers cannot carry gets 421 at its next request")
+    func headersThatDoNotFit() throws {
+        let test = try Self.established()
+        #expect(try test.reload(header: String(repeating: "x", count: 17_000)) == [])
+        #expect(test.send(Self.get) == [.shutdownDownstreamWrite])
+        #expect(test.takeStatus() == "HTTP/1.1 421 Misdirected Request")
+        #expect(test.sawCloseNotify)
+    }
+
     @Test("S19 a request that comes too late gets 421 and starts nothing", arguments: ends)
     func lateRequest(host: String, admission: [UInt8]) throws {
         let test = try Self.established()

@@ -63,9 +63,7 @@ struct Reloader: Sendable {
         named = assembly.settings.files.map(\.path)
         self.fingerprint = fingerprint
         isRereadable = FileContents.isRegular(source.file)
-        metrics.set(.configurationGeneration, generation)
-        metrics.set(.configurationLastReloadSuccessful, 1)
-        metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
+        publishMetrics()
     }
 
     /// The files whose changes matter, absolute.
@@ -97,6 +95,7 @@ struct Reloader: Sendable {
             let change = LiveChange(from: assembly.settings, to: wanted)
             try publish(change.settings, attempt.files)
             report(change.atNextStart)
+            publishMetrics()
             return true
         } catch {
             metrics.increment(.configurationReloadFailures)
@@ -105,6 +104,12 @@ struct Reloader: Sendable {
             logger.error("nothing has changed: generation \(generation) goes on")
             return false
         }
+    }
+
+    private func publishMetrics() {
+        metrics.set(.configurationGeneration, generation)
+        metrics.set(.configurationLastReloadSuccessful, 1)
+        metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
     }
 
     private func report(_ atNextStart: [String]) {
@@ -145,9 +150,6 @@ struct Reloader: Sendable {
         }
         snapshots = []
         awaitWorkers(receipt)
-        metrics.set(.configurationGeneration, generation)
-        metrics.set(.configurationLastReloadSuccessful, 1)
-        metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
     }
 
     /// The addresses of each upstream. Names that were resolved before keep their addresses until
