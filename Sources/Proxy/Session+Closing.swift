@@ -139,7 +139,7 @@ extension Session {
         if total > .zero, state == .relaying || state == .choosingUpstream {
             deadline = min(deadline, exchange.startedAt + total)
         }
-        if let end = retiresBy { deadline = min(deadline, end) }
+        if let retirement { deadline = min(deadline, retirement.end) }
         exchange.progress = 0
         armIfEarlier(&turn)
     }
@@ -160,8 +160,8 @@ extension Session {
     }
 
     private mutating func deadlinePassed(_ turn: inout Turn) {
-        if let end = retiresBy, turn.now.monotonic >= end, state != .lingering {
-            abandon(.configurationChanged, &turn)
+        if let retirement, turn.now.monotonic >= retirement.end, state != .lingering {
+            abandon(retirement.reason, &turn)
             return
         }
         switch state {

@@ -1,5 +1,6 @@
 import Core
 import Identity
+public import TLS
 import Telemetry
 
 // A reload: a connection moves to its listener's new table between two requests, or ends.
@@ -17,7 +18,7 @@ extension Session {
             successor = newer
         case .readingHead, .choosingUpstream, .relaying, .tunnelling:
             if newer.place(for: table.virtualHosts[virtualHost]) == nil {
-                retire(&turn)
+                retire(.configurationChanged, &turn)
             } else {
                 successor = newer
             }
@@ -32,7 +33,7 @@ extension Session {
         guard let newer = successor else { return }
         successor = nil
         guard let index = newer.place(for: table.virtualHosts[virtualHost]) else {
-            startNoMore(&turn)
+            startNoMore(.configurationChanged, &turn)
             return
         }
         do throws(IdentityError) {
@@ -40,39 +41,60 @@ extension Session {
                 peer: identity.peer, headers: newer.virtualHosts[index].identityHeaders)
         } catch {
             turn.environment.metrics.increment(.identityRefused)
-            startNoMore(&turn)
+            startNoMore(.configurationChanged, &turn)
             return
         }
         table = newer
         virtualHost = index
     }
 
-    /// Whether a reload left this connection no place.
-    var isRetired: Bool { retiresBy != nil }
+    /// What is revoked has changed: who is not good by `set` starts no further exchange (S19).
+    ///
+    /// A handshake under way is judged by its engine when it ends.
+    public mutating func judge(by set: RevocationSet, _ turn: inout Turn) {
+        switch state {
+        case .readingHead, .choosingUpstream, .relaying, .tunnelling:
+            guard !isRetired, let peer = identity.peer,
+                set.judge(peer.validated.members, wallSeconds: turn.now.wallSeconds) != .good
+            else { return }
+            retire(.certificateRevoked, &turn)
+        case .awaitingProxyHeader, .handshaking, .draining, .lingering, .closed:
+            break
+        }
+    }
 
-    /// The client was admitted under rules that hold no longer (security rule S19). An idle
-    /// connection and a tunnel end now, others after their response, for which they have
+    /// Whether this connection may start no further exchange.
+    var isRetired: Bool { retirement != nil }
+
+    /// What the client was admitted by holds no longer (security rule S19). An idle connection and a tunnel end now, others after their response, for which they have
     /// `timeouts.drain`; a request that comes meanwhile gets 421, which is safe to repeat on a new
     /// connection (RFC 9110 §15.5.20).
-    mutating func retire(_ turn: inout Turn) {
-        startNoMore(&turn)
+    mutating func retire(_ reason: CloseReason, _ turn: inout Turn) {
+        startNoMore(reason, &turn)
         switch state {
         case .readingHead where pending == nil:
-            closeReason = .configurationChanged
+            closeReason = reason
             startDraining(sendsCloseNotify: true, &turn)
         case .tunnelling:
-            abandon(.configurationChanged, &turn)
+            abandon(reason, &turn)
         case .awaitingProxyHeader, .handshaking, .readingHead, .choosingUpstream, .relaying,
             .draining, .lingering, .closed:
             break
         }
     }
 
-    private mutating func startNoMore(_ turn: inout Turn) {
+    private mutating func startNoMore(_ reason: CloseReason, _ turn: inout Turn) {
         successor = nil
         let end = turn.now.monotonic + turn.environment.timeouts.drain
-        retiresBy = end
+        retirement = Retirement(end: end, reason: reason)
         deadline = min(deadline, end)
         armIfEarlier(&turn)
     }
+}
+
+/// The last phase of a connection that may not go on.
+struct Retirement {
+    /// When all that goes on must be over.
+    let end: Instant
+    let reason: CloseReason
 }

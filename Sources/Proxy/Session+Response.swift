@@ -319,7 +319,7 @@ extension Session {
             reusable: exchange.reusesUpstream && !hasUpstreamEnded, healthy: true, &turn)
         finishLog(&turn)
         guard !exchange.closesDownstream, !isLastRequest, !turn.isDraining, !isRetired else {
-            if isRetired { closeReason = .configurationChanged }
+            if let retirement { closeReason = retirement.reason }
             startDraining(sendsCloseNotify: true, &turn)
             return
         }

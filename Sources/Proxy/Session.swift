@@ -66,9 +66,9 @@ public struct Session: ~Copyable {
     var table: RoutingTable
     /// A newer table, for the next request.
     var successor: RoutingTable?
-    /// Set when a reload left this connection no place: it starts no further exchange, and what
-    /// goes on must be over by then.
-    var retiresBy: Instant?
+    /// Set when a reload left this connection no place, or its certificate was revoked: it starts
+    /// no further exchange.
+    var retirement: Retirement?
 
     var isDownstreamHeld = false
     /// Set when reading stopped because the client's queue had no room for an answer.
@@ -327,6 +327,8 @@ public struct Session: ~Copyable {
         state = .readingHead
         setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)
         // The rules may have changed while the client was proving itself under those of before.
-        if let newer = successor, newer.place(for: host) == nil { retire(&turn) }
+        if let newer = successor, newer.place(for: host) == nil {
+            retire(.configurationChanged, &turn)
+        }
     }
 }

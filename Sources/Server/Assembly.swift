@@ -45,10 +45,26 @@ struct Assembly {
     }
 
     /// Everything that `run` would load and that may be wrong, tried.
-    func check() throws(GatewayError) {
-        let problems = fileProblems()
-        guard problems.isEmpty else { throw GatewayError(problems) }
+    ///
+    /// - Parameters:
+    ///   - earlier: what is revoked now.
+    ///   - isForced: whether to look again where nothing has changed.
+    /// - Returns: what is revoked then.
+    @discardableResult
+    func check(
+        after earlier: LoadedRevocation? = nil, isForced: Bool = false
+    ) throws(GatewayError) -> LoadedRevocation {
+        var problems = fileProblems()
+        var revocation: LoadedRevocation?
+        do throws(TLSConfigurationError) {
+            revocation = try LoadedRevocation(
+                settings.revocation, after: earlier, isForced: isForced)
+        } catch {
+            problems += revocationProblems(error)
+        }
+        guard problems.isEmpty, let revocation else { throw GatewayError(problems) }
         for listener in settings.listeners { _ = try served(listener, WorkerTLS.stock) }
+        return revocation
     }
 
     /// What connections of `listener` are served with; nil when it has no virtual hosts.
@@ -71,7 +87,8 @@ struct Assembly {
     /// The share of this configuration of the worker that `tls` belongs to. `members` are the
     /// upstreams' addresses.
     func snapshot(
-        _ tls: WorkerTLS, members: [[SocketAddress]], receipt: Snapshot.Receipt
+        _ tls: WorkerTLS, members: [[SocketAddress]], revocation: RevocationSet,
+        receipt: Snapshot.Receipt
     ) throws(GatewayError) -> Snapshot {
         var listeners: [Served?] = []
         for listener in settings.listeners { listeners.append(try served(listener, tls)) }
@@ -83,7 +100,8 @@ struct Assembly {
         }
         return Snapshot(
             listeners: listeners, timeouts: timeouts(), limits: limits(),
-            upstreams: upstreams.sorted { $0.place < $1.place }, receipt: receipt)
+            upstreams: upstreams.sorted { $0.place < $1.place }, revocation: revocation,
+            receipt: receipt)
     }
 
     private func table(_ listener: ListenerSettings) throws(GatewayError) -> RoutingTable {

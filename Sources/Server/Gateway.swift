@@ -71,7 +71,8 @@ public final class Gateway {
         Self.blockSignals()
         raiseLimits()
         let backend = try chooseBackend()
-        try assembly.check()
+        let revocation = try assembly.check()
+        for problem in revocation.set.problems { logger.warning("revocation: \(problem)") }
         let sharedTLS = SharedTLS(settings.tls)
         let path = sharedTLS.usesOwnLibraries ? "on" : "off"
         logger.info("fast certificate path: \(path) (\(sharedTLS.reason))")
@@ -101,7 +102,8 @@ public final class Gateway {
         }
         let receipt = Snapshot.Receipt()
         for index in metrics.indices {
-            let snapshot = try assembly.snapshot(tls[index], members: members, receipt: receipt)
+            let snapshot = try assembly.snapshot(
+                tls[index], members: members, revocation: revocation.set, receipt: receipt)
             try startWorker(
                 index, backend: backend, snapshot: snapshot, listeners: descriptors[index])
         }
@@ -114,7 +116,9 @@ public final class Gateway {
         }
         controlPlane = try ControlPlane(
             Reloader(
-                source: source, fingerprint: fingerprint, assembly: assembly, members: members,
+                source: source, fingerprint: fingerprint, assembly: assembly,
+                revocation: revocation,
+                members: members,
                 workers: zip(mailboxes, tls).map { Reloader.Worker(mailbox: $0, tls: $1) },
                 admin: admin, metrics: ownMetrics, logger: logger), logger: logger)
         return zip(settings.listeners, addresses).map { ($0.name, $1.text) }

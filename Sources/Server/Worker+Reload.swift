@@ -30,21 +30,36 @@ extension Worker where Loop: ~Copyable {
         }
         for (index, replacement) in snapshot.listeners.enumerated() {
             guard let replacement else { continue }
+            let left = replacement.context.adoptCaches(of: served[index].context)
+            forgotten = forgotten + left
             retired.append(served[index].context)
+            replacement.context.revocation = served[index].context.revocation
             served[index] = replacement
         }
-        // An earlier sweep that has not ended is included in this one; its receipt stays unsigned.
-        sweep = Sweep(slot: 0, receipt: snapshot.receipt)
+        apply(snapshot.revocation, snapshot.receipt)
     }
 
-    /// Tells the next connections of the tables that their listeners have now.
+    /// Judges new handshakes by `set`, and begins to judge the present connections if it is new.
+    mutating func apply(_ set: RevocationSet, _ receipt: Snapshot.Receipt) {
+        guard !isStopping else { return }
+        let isNew = served.contains { $0.context.revocation !== set }
+        for listener in served { listener.context.revocation = set }
+        for context in retired { context.revocation = set }
+        // An earlier sweep that has not ended is included in this one; its receipt stays unsigned.
+        sweep = Sweep(slot: 0, judges: isNew || sweep?.judges ?? false, receipt: receipt)
+    }
+
+    /// Tells the next connections what their listeners serve by now.
     mutating func continueSweep() {
         guard var current = sweep else { return }
         let end = min(current.slot + Self.sweepStep, clients.slotsInUse)
         while current.slot < end {
             if let handle = clients.handle(inSlot: current.slot), !clients[handle].isClosing {
-                let table = served[clients[handle].listener].table
-                clients[handle].session.replaceTable(table, &turn)
+                let listener = served[clients[handle].listener]
+                clients[handle].session.replaceTable(listener.table, &turn)
+                if current.judges {
+                    clients[handle].session.judge(by: listener.context.revocation, &turn)
+                }
                 perform(for: handle)
             }
             current.slot += 1
@@ -71,6 +86,8 @@ extension Worker where Loop: ~Copyable {
 struct Sweep {
     /// The next slot to look at.
     var slot: Int
+    /// Whether their certificates are judged again.
+    let judges: Bool
     /// Signed when all have heard.
     let receipt: Snapshot.Receipt
 }

@@ -15,6 +15,8 @@ enum ControlMessage: Sendable {
     case members(upstream: Int, [SocketAddress])
     /// Serve by this from now on.
     case reload(Snapshot)
+    /// This is revoked from now on; all else stays.
+    case revocation(RevocationSet, Snapshot.Receipt)
 }
 
 /// One thread's share of the gateway: its loop, listeners, connections, pools and timers.
@@ -38,6 +40,8 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     /// Contexts of earlier generations that connections may still use.
     var retired: [ServerTLSContext] = []
     var sweep: Sweep?
+    /// What validation caches have done that are no more.
+    var forgotten = ValidationCacheStatistics()
     let mailbox: Mailbox<ControlMessage>
     let options: WorkerOptions
     var stopAt = Instant.distantFuture
@@ -184,7 +188,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
 
     private func publishValidation() {
         let metrics = turn.environment.metrics
-        let total = served.reduce(ValidationCacheStatistics()) {
+        let total = served.reduce(forgotten) {
             $0 + $1.context.validationStatistics
         }
         metrics.set(.validationHits, total.hits)
@@ -221,6 +225,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
                 pools[poolHandle(upstream)].update(members: addresses)
                 expire(pool: upstream)
             case .reload(let snapshot): apply(snapshot)
+            case .revocation(let set, let receipt): apply(set, receipt)
             }
         }
     }

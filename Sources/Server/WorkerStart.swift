@@ -65,6 +65,7 @@ final class WorkerStart: Sendable {
         guard let snapshot = snapshot.withLock({ $0.take() }) else {
             preconditionFailure("a worker starts once")
         }
+        for listener in snapshot.listeners { listener?.context.revocation = snapshot.revocation }
         return Worker(
             loop: backend, options: assembly.worker(), served: snapshot.listeners.compactMap { $0 },
             environment: assembly.environment(metrics: metrics, accessLog: accessLog),

@@ -74,6 +74,21 @@ public final class ServerTLSContext {
         }
     }
 
+    /// Remembers the chains that `previous`, whose place this context takes on the same worker, has
+    /// validated: those of virtual hosts whose trust is the same to the last rule.
+    ///
+    /// - Returns: what the caches have done that were left behind.
+    public func adoptCaches(of previous: ServerTLSContext) -> ValidationCacheStatistics {
+        var left = ValidationCacheStatistics()
+        for (name, host) in zip(previous.options.virtualHosts.map(\.name), previous.hosts) {
+            guard let trust = host.trust, let cache = trust.cache else { continue }
+            let place = options.virtualHosts.firstIndex { $0.name == name }
+            let isAdopted = place.flatMap { hosts[$0].trust?.adoptCache(of: trust) } ?? false
+            if !isAdopted { left = left + cache.statistics }
+        }
+        return left
+    }
+
     private static func makeContext(
         _ name: String, _ options: ServerTLSOptions, _ libraries: CryptoLibraries
     ) throws(TLSConfigurationError) -> SSLContext {

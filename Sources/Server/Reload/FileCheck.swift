@@ -41,4 +41,20 @@ extension Assembly {
             ($0.origin.line, $0.origin.column) < ($1.origin.line, $1.origin.column)
         }
     }
+
+    /// What is wrong with a source of revocation, at the key that names it or its folder.
+    func revocationProblems(_ error: TLSConfigurationError) -> [Diagnostic] {
+        let sources = settings.files.filter(\.isOfRevocation)
+        let named =
+            sources.first { error.subject == $0.path }
+            // A place in a file, or a file in a folder.
+            ?? sources.first { source in
+                [":", "/"].contains { error.subject.hasPrefix(source.path + $0) }
+            }
+        return [
+            Diagnostic(
+                origin: named?.origin ?? Origin(source: settings.files.first?.origin.source ?? ""),
+                path: named?.key ?? "revocation", message: "\(error)")
+        ]
+    }
 }

@@ -80,8 +80,10 @@ struct FileContents: Sendable {
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// The bytes of the file at `path`.
-    static func read(_ path: String) -> Result<[UInt8], Unreadable> {
+    /// The bytes of the file at `path`, at most `limit`.
+    static func read(
+        _ path: String, limit: Int = sizeLimit
+    ) -> Result<[UInt8], Unreadable> {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return .failure(failure(errno)) }
         defer { close(descriptor) }
@@ -93,8 +95,8 @@ struct FileContents: Sendable {
             guard count >= 0 else { return .failure(failure(errno)) }
             guard count > 0 else { return .success(bytes) }
             bytes += chunk[..<count]
-            guard bytes.count <= sizeLimit else {
-                return .failure(Unreadable(reason: "larger than \(sizeLimit >> 20) MiB"))
+            guard bytes.count <= limit else {
+                return .failure(Unreadable(reason: "larger than \(limit >> 20) MiB"))
             }
         }
     }

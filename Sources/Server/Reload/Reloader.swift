@@ -31,6 +31,9 @@ struct Reloader: Sendable {
     private let logger: Logger
     /// What the workers serve by.
     private(set) var assembly: Assembly
+    private var revocation: LoadedRevocation
+    /// Of what the last attempt read of revocation, good or bad.
+    private var revocationFingerprint: [UInt8]
     private(set) var generation: UInt64 = 1
     /// Addresses of the upstreams, by place.
     private var addresses: [Int: [SocketAddress]]
@@ -49,7 +52,8 @@ struct Reloader: Sendable {
     /// `fingerprint`. `metrics` are its own.
     init(
         source: ConfigurationSource, fingerprint: [UInt8], assembly: Assembly,
-        members: [[SocketAddress]], workers: [Worker], admin: AdminServer?,
+        revocation: LoadedRevocation, members: [[SocketAddress]], workers: [Worker],
+        admin: AdminServer?,
         metrics: WorkerMetrics, logger: Logger
     ) {
         self.source = source
@@ -62,14 +66,18 @@ struct Reloader: Sendable {
             zip(assembly.places, members), uniquingKeysWith: { first, _ in first })
         named = assembly.settings.files.map(\.path)
         self.fingerprint = fingerprint
+        self.revocation = revocation
+        revocationFingerprint = revocation.fingerprint
         isRereadable = FileContents.isRegular(source.file)
         publishMetrics()
     }
 
     /// The files whose changes matter, absolute.
     var watchedPaths: [String] {
-        guard assembly.settings.reloadWatch, isRereadable else { return [] }
-        return ([source.file] + named).map(FileWatcher.absolute)
+        guard assembly.settings.reloadWatch else { return [] }
+        let revocation = LoadedRevocation.paths(assembly.settings.revocation)
+        let others = isRereadable ? [source.file] + named : []
+        return (others + revocation).map(FileWatcher.absolute)
     }
 
     /// Tells all workers the addresses that an upstream's names were found to have.
@@ -78,10 +86,17 @@ struct Reloader: Sendable {
         for worker in workers { _ = worker.mailbox.post(.members(upstream: place, members)) }
     }
 
-    /// Reads everything again, and publishes it.
+    /// Reads everything again, and publishes what has changed. What is revoked counts even while the
+    /// configuration cannot be read.
     ///
     /// - Returns: whether there is a new generation.
     mutating func reload(_ trigger: Trigger) -> Bool {
+        if trigger == .signal || isRereadable, reloadConfiguration(trigger) { return true }
+        refreshRevocation(trigger)
+        return false
+    }
+
+    private mutating func reloadConfiguration(_ trigger: Trigger) -> Bool {
         let attempt = Attempt(source)
         if case .success(let wanted) = attempt.settings {
             // Of a configuration that is refused, too: a file that makes it good is waited for.
@@ -93,7 +108,7 @@ struct Reloader: Sendable {
         do throws(GatewayError) {
             let wanted = try attempt.settings.get()
             let change = LiveChange(from: assembly.settings, to: wanted)
-            try publish(change.settings, attempt.files)
+            try publish(change.settings, attempt.files, trigger)
             report(change.atNextStart)
             publishMetrics()
             return true
@@ -121,7 +136,7 @@ struct Reloader: Sendable {
 
     /// Makes every worker's snapshot, then posts them: nothing can fail in between.
     private mutating func publish(
-        _ settings: GatewaySettings, _ files: FileContents
+        _ settings: GatewaySettings, _ files: FileContents, _ trigger: Trigger
     ) throws(GatewayError) {
         var slots = assembly.slots
         let places = slots.assign(settings.upstreams.map { Assembly.upstream($0, members: []) })
@@ -131,25 +146,57 @@ struct Reloader: Sendable {
                     + "since the start: restart to go on")
         }
         let next = Assembly(settings: settings, files: files, places: places, slots: slots)
-        try next.check()
+        let revocation = try next.check(after: revocation, isForced: trigger == .signal)
         let members = resolve(next)
         let receipt = Snapshot.Receipt()
         var snapshots: [Snapshot] = []
         for worker in workers {
             snapshots.append(
-                try next.snapshot(worker.tls, members: members, receipt: receipt))
+                try next.snapshot(
+                    worker.tls, members: members, revocation: revocation.set, receipt: receipt))
         }
         generation += 1
         assembly = next.withoutFiles
+        take(revocation)
         for (place, found) in zip(places, members) { addresses[place] = found }
         admin?.setUpstreams(next.upstreamNames)
-        for (index, worker) in workers.enumerated() {
-            if !worker.mailbox.post(.reload(snapshots[index])) {
-                logger.warning("a worker's mailbox is full")
-            }
-        }
+        for (index, worker) in workers.enumerated() { post(.reload(snapshots[index]), to: worker) }
         snapshots = []
         awaitWorkers(receipt)
+    }
+
+    /// Loads what is revoked, if that has changed, and publishes it alone.
+    private mutating func refreshRevocation(_ trigger: Trigger) {
+        let options = assembly.settings.revocation
+        guard !options.isEmpty else { return }
+        let current = LoadedRevocation.fingerprint(options)
+        guard trigger == .signal || current != revocationFingerprint else { return }
+        revocationFingerprint = current
+        do throws(TLSConfigurationError) {
+            take(try LoadedRevocation(options, after: revocation, isForced: true))
+        } catch {
+            metrics.increment(.configurationReloadFailures)
+            logger.error("revocation: \(error)")
+            logger.error("what is revoked has not changed")
+            return
+        }
+        let receipt = Snapshot.Receipt()
+        for worker in workers { post(.revocation(revocation.set, receipt), to: worker) }
+        awaitWorkers(receipt)
+        logger.notice("revocation: generation \(revocation.set.generation) is in force")
+        publishMetrics()
+    }
+
+    private mutating func take(_ loaded: LoadedRevocation) {
+        if loaded.set !== revocation.set {
+            for problem in loaded.set.problems { logger.warning("revocation: \(problem)") }
+        }
+        revocation = loaded
+        revocationFingerprint = loaded.fingerprint
+    }
+
+    private func post(_ message: ControlMessage, to worker: Worker) {
+        if !worker.mailbox.post(message) { logger.warning("a worker's mailbox is full") }
     }
 
     /// The addresses of each upstream. Names that were resolved before keep their addresses until

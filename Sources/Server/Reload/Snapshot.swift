@@ -23,6 +23,7 @@ struct Snapshot: @unchecked Sendable {
     let limits: ProxyLimits
     /// Upstreams by their place (`UpstreamSlots`), in ascending order.
     let upstreams: [(place: Int, options: UpstreamOptions)]
+    let revocation: RevocationSet
     let receipt: Receipt
 
     /// How many workers serve by a generation, and by it alone.

@@ -19,7 +19,7 @@ final class TrustContext {
     let digest: Fingerprint
     let policy: ChainPolicy
     let libraries: CryptoLibraries
-    let cache: ValidationCache?
+    private(set) var cache: ValidationCache?
     let authorities = AuthorityTable()
     // Invariant: `scratchSize` bytes this object owns; holds one certificate while it is verified.
     private let scratch: UnsafeMutablePointer<UInt8>
@@ -73,6 +73,17 @@ final class TrustContext {
     deinit {
         unsafe X509_STORE_free(store)
         unsafe scratch.deallocate()
+    }
+
+    /// Shares the cache of `other`, if it judges alike and remembers in the same way.
+    ///
+    /// - Returns: whether it does.
+    func adoptCache(of other: TrustContext) -> Bool {
+        guard digest == other.digest, libraries === other.libraries, let theirs = other.cache,
+            cache?.options == theirs.options
+        else { return false }
+        cache = theirs
+        return true
     }
 
     /// OpenSSL's depth: the most intermediates, so neither leaf nor anchor counts (S09).

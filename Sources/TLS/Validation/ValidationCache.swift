@@ -73,7 +73,7 @@ final class ValidationCache {
         let certificate: OpaquePointer
     }
 
-    private let options: ValidationCacheOptions
+    let options: ValidationCacheOptions
     private var entries: ContiguousArray<Entry> = []
     private var table: ContiguousArray<Int32>
     private let mask: Int
