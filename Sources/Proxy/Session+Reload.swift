@@ -66,9 +66,10 @@ extension Session {
     /// Whether this connection may start no further exchange.
     var isRetired: Bool { retirement != nil }
 
-    /// What the client was admitted by holds no longer (security rule S19). An idle connection and a tunnel end now, others after their response, for which they have
-    /// `timeouts.drain`; a request that comes meanwhile gets 421, which is safe to repeat on a new
-    /// connection (RFC 9110 §15.5.20).
+    /// What the client was admitted by holds no longer (security rule S19). An idle connection and
+    /// a tunnel end now, others after their response, for which they have `timeouts.drain`; a
+    /// request that comes meanwhile gets 421, which is safe to repeat on a new connection
+    /// (RFC 9110 §15.5.20).
     mutating func retire(_ reason: CloseReason, _ turn: inout Turn) {
         startNoMore(reason, &turn)
         switch state {

@@ -86,8 +86,8 @@ struct Reloader: Sendable {
         for worker in workers { _ = worker.mailbox.post(.members(upstream: place, members)) }
     }
 
-    /// Reads everything again, and publishes what has changed. What is revoked counts even while the
-    /// configuration cannot be read.
+    /// Reads everything again, and publishes what has changed. What is revoked counts even while
+    /// the configuration cannot be read.
     ///
     /// - Returns: whether there is a new generation.
     mutating func reload(_ trigger: Trigger) -> Bool {
