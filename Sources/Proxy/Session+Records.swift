@@ -6,25 +6,6 @@ import Telemetry
 
 // What is counted and logged.
 extension Session {
-    /// Counts a failed handshake by reason and logs what is known of it.
-    func recordHandshakeFailure(_ error: TLSError, _ turn: inout Turn) {
-        turn.environment.metrics.recordHandshakeFailure(HandshakeFailure(error))
-        guard let log = turn.environment.accessLog else { return }
-        turn.staging.removeAll()
-        var line = AccessLogLine(into: turn.staging)
-        line.time("time", wallSeconds: turn.now.wallSeconds)
-        line.string("event", ByteView("handshake_failed"))
-        peer.withText { line.string("client", $0) }
-        withBytes(of: error.reason) { line.string("reason", $0) }
-        if let name = engine.serverName { withBytes(of: name) { line.string("sni", $0) } }
-        if let depth = error.depth { line.number("depth", UInt64(max(depth, 0))) }
-        if let subject = error.subjectOfFailedCertificate {
-            withBytes(of: subject) { line.string("subject", $0) }
-        }
-        line.finish()
-        _ = log.append(line.bytes)
-    }
-
     /// Logs a connection that was refused before TLS.
     func recordRefusedConnection(
         _ event: StaticString, _ reason: StaticString, _ turn: inout Turn
@@ -100,39 +81,14 @@ extension Session {
         logIdentity = line.members.array
     }
 
-    private func withBytes(of text: String, _ body: (ByteView) -> Void) {
+    func withBytes(of text: String, _ body: (ByteView) -> Void) {
         // A native string: nothing is copied, or into the caller's frame when it is short.
         var text = text
         text.withUTF8 { unsafe body(ByteView(UnsafeRawBufferPointer($0))) }
     }
 
-    private func withBytes(of bytes: [UInt8], _ body: (ByteView) -> Void) {
+    func withBytes(of bytes: [UInt8], _ body: (ByteView) -> Void) {
         unsafe bytes.withUnsafeBytes { unsafe body(ByteView($0)) }
-    }
-}
-
-extension HandshakeFailure {
-    /// The class of `error`, from OpenSSL's verdict where there is one (`x509_vfy.h`).
-    init(_ error: TLSError) {
-        switch error.x509Code {
-        case 10: self = .expired
-        case 9: self = .notYetValid
-        case 26: self = .wrongPurpose
-        case 22, 25: self = .chainTooLong
-        case 2, 18, 19, 20, 21, 27: self = .untrusted
-        case 7: self = .badSignature
-        default: self.init(kind: error.kind, alert: error.alert)
-        }
-    }
-
-    private init(kind: TLSError.Kind, alert: UInt8?) {
-        switch kind {
-        case .certificate: self = alert == 116 ? .noCertificate : .other
-        case .serverName: self = .unknownServerName
-        case .protocolViolation: self = alert == 40 ? .noSharedParameters : .protocolError
-        case .peerAlert, .keyUpdateFlood: self = .protocolError
-        case .internal: self = .other
-        }
     }
 }
 

@@ -68,7 +68,9 @@ extension Session {
             }
             close(closeReason, reset: false, &turn)
             return false
-        case .failed:
+        case .failed(let error):
+            // With TLS 1.3 a client may judge our certificate after we are done.
+            if error.kind == .peerAlert, served == 0 { recordHandshakeFailure(error, &turn) }
             turn.environment.metrics.increment(.tlsRecordErrors)
             closeReason = .tlsError
             startDraining(sendsCloseNotify: false, &turn)

@@ -319,7 +319,7 @@ public struct Session: ~Copyable {
         do {
             identity = try ClientIdentity(peer: engine.peer, headers: host.identityHeaders)
         } catch {
-            turn.environment.metrics.increment(.identityRefused)
+            recordRefusedIdentity(engine.peer?.leaf, &turn)
             close(.identityRefused, reset: true, &turn)
             return
         }

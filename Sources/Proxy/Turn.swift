@@ -53,6 +53,8 @@ public struct Turn: ~Copyable {
     public var isDraining = false
     /// Requests of this worker so far: the second half of a request id.
     public var requestCounter: UInt64 = 0
+    /// How many failed handshakes may be logged.
+    var handshakeEvents = EventLimiter(perSecond: 50, burst: 50)
 
     /// The turn of a worker with `environment`.
     ///

@@ -395,8 +395,11 @@ public struct TLSEngine: ~Copyable {
         else { return nil }
         let verdict = server.revocation.judge(
             peer.validated.members, wallSeconds: unsafe record.pointee.wallSeconds)
-        return verdict == .good
-            ? nil : TLSError(.certificate, "the certificate was revoked during the handshake")
+        if verdict == .good { return nil }
+        var error = TLSError(.certificate, "the certificate was revoked during the handshake")
+        error.x509Code = X509_V_ERR_CERT_REVOKED
+        error.certificate = peer.leaf
+        return error
     }
 
     /// The same for a client: the peer is the one that the session began with.
@@ -424,24 +427,25 @@ public struct TLSEngine: ~Copyable {
         if let refusal = unsafe record.pointee.refusal {
             error = refusal
         } else if case .refused(let refusal) = unsafe record.pointee.verification {
-            error = TLSError(.certificate, refusal.reason)
-            error.depth = refusal.depth
-            error.x509Code = refusal.code
-            error.subjectOfFailedCertificate = refusal.subject
+            error = TLSError(refusal)
         } else if received > 0 {
             error = TLSError(.peerAlert, queued?.text ?? "the peer sent a fatal alert")
             error.alert = UInt8(truncatingIfNeeded: received)
         } else if let queued {
-            let reason = COpenSSL_ERR_GET_REASON(queued.code)
+            let isOfTLS = COpenSSL_ERR_GET_LIB(queued.code) == ERR_LIB_SSL
+            let reason = isOfTLS ? COpenSSL_ERR_GET_REASON(queued.code) : nil
             let isMissing =
-                COpenSSL_ERR_GET_LIB(queued.code) == ERR_LIB_SSL
-                && (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
-                    || reason == SSL_R_EXCESSIVE_MESSAGE_SIZE)
+                reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
+                || reason == SSL_R_EXCESSIVE_MESSAGE_SIZE
             error = TLSError(isMissing ? .certificate : .protocolViolation, queued.text)
+            error.libraryReason = reason
         } else {
             error = TLSError(.internal, "the connection failed without a reason")
         }
         if sent >= 0 { error.alert = UInt8(truncatingIfNeeded: sent) }
+        if case .valid(let chain) = unsafe record.pointee.verification {
+            error.certificate = chain.leaf
+        }
         return error
     }
 }

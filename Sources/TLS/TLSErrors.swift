@@ -49,10 +49,38 @@ public struct TLSError: Error, Equatable, Sendable {
     public var subjectOfFailedCertificate: String?
     /// OpenSSL's `X509_V_ERR_…`.
     public var x509Code: Int32?
+    /// libssl's `SSL_R_…`, when the handshake failed for another reason.
+    public var libraryReason: Int32?
+    private var presented: Presented?
+
+    // A class, so that results that may hold an error stay small.
+    private final class Presented: Sendable, Equatable {
+        let certificate: PeerCertificate
+
+        init(_ certificate: PeerCertificate) { self.certificate = certificate }
+
+        static func == (left: Presented, right: Presented) -> Bool {
+            left.certificate == right.certificate
+        }
+    }
+
+    /// The leaf that the peer presented, if it came that far. It has not shown that it has the key.
+    public var certificate: PeerCertificate? {
+        get { presented?.certificate }
+        set { presented = newValue.map(Presented.init) }
+    }
 
     init(_ kind: Kind, _ reason: String) {
         self.kind = kind
         self.reason = reason
+    }
+
+    init(_ refusal: ChainVerifier.Refusal) {
+        self.init(.certificate, refusal.reason)
+        depth = refusal.depth
+        x509Code = refusal.code
+        subjectOfFailedCertificate = refusal.subject
+        certificate = refusal.leaf
     }
 }
 

@@ -2,7 +2,8 @@
 public enum Metric: Int, CaseIterable, Sendable {
     case connectionsAccepted, connectionsRefused, connectionsActive, acceptFailures
     case handshakesCompleted, handshakesAborted, handshakesTimedOut, handshakesEvicted
-    case handshakesInFlight, handshakesResumed, handshakesWaiting, identityRefused, tlsRecordErrors
+    case handshakesInFlight, handshakesResumed, handshakesWaiting, handshakeEventsSuppressed
+    case identityRefused, tlsRecordErrors
     case validationHits, validationMisses, validationEvictions, validationExpired
     case validationRevoked
     case proxyHeadersRefused, proxySourcesRefused, sourcesRefused
@@ -42,6 +43,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .handshakesInFlight: "postern_handshakes_in_flight"
         case .handshakesResumed: "postern_handshakes_resumed_total"
         case .handshakesWaiting: "postern_handshakes_waiting"
+        case .handshakeEventsSuppressed: "postern_handshake_events_suppressed_total"
         case .identityRefused: "postern_identities_refused_total"
         case .tlsRecordErrors: "postern_tls_record_errors_total"
         case .validationHits: "postern_validation_cache_hits_total"
@@ -94,6 +96,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .handshakesInFlight: "TLS handshakes in progress."
         case .handshakesResumed: "TLS handshakes that resumed a session."
         case .handshakesWaiting: "TLS handshakes whose bytes wait until it is their turn."
+        case .handshakeEventsSuppressed: "Failed handshakes that were counted, but not logged."
         case .identityRefused: "Connections whose certificate no header can carry."
         case .tlsRecordErrors: "Connections ended by a bad TLS record."
         case .validationHits: "Chains that had been verified before."

@@ -95,30 +95,27 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
     }
 }
 
-/// Why a TLS handshake failed, coarsely.
+/// Why a TLS handshake failed; the names are those of TLS's `FailureCause`, which says more.
 public enum HandshakeFailure: String, CaseIterable, Sendable {
-    /// A certificate is required, and none came.
     case noCertificate = "no_certificate"
-    /// No path to a trusted anchor.
-    case untrusted
-    /// A certificate of the chain has expired.
-    case expired
-    /// A certificate of the chain is not valid yet.
+    case untrusted, expired
     case notYetValid = "not_yet_valid"
-    /// The certificate is not for client authentication.
+    case revoked
+    case revocationStale = "revocation_stale"
     case wrongPurpose = "wrong_purpose"
-    /// More certificates than the trust store allows.
+    case weakKey = "weak_key"
+    case weakSignature = "weak_signature"
     case chainTooLong = "chain_too_long"
-    /// A signature does not verify.
+    case constraints
     case badSignature = "bad_signature"
-    /// No virtual host answers to the name.
+    case badCertificate = "bad_certificate"
+    case listTooLarge = "list_too_large"
     case unknownServerName = "unknown_server_name"
-    /// No version, cipher suite or group in common.
     case noSharedParameters = "no_shared_parameters"
-    /// The client broke the protocol.
+    case notTLS = "not_tls"
+    case peerAlert = "peer_alert"
     case protocolError = "protocol_error"
-    /// Anything else.
-    case other
+    case `internal`, other
 
     /// Position in the table.
     public var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }

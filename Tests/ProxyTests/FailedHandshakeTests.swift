@@ -39,6 +39,22 @@ struct FailedHandshakeTests {
         #expect(stalled.hasFailedHandshake)
     }
 
+    @Test("a client's alert right after the handshake is counted by cause, not by source")
+    func lateAlert() throws {
+        let test = try SessionUnderTest()
+        test.establish()
+        _ = test.disturbClient()
+        #expect(test.reason == .tlsError && !test.hasFailedHandshake)
+        #expect(test.metrics.value(of: .peerAlert) == 1)
+        let later = try SessionUnderTest()
+        later.establish()
+        _ = later.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        _ = later.connect()
+        _ = later.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        _ = later.disturbClient()
+        #expect(later.reason == .tlsError && later.metrics.value(of: .peerAlert) == 0)
+    }
+
     @Test("what ends later does not count") func established() throws {
         let test = try SessionUnderTest()
         test.establish()

@@ -116,6 +116,12 @@ final class SessionUnderTest {
         return actions()
     }
 
+    /// The client gets a record that it cannot decrypt, and says so with an alert.
+    func disturbClient() -> [Action] {
+        exchange([], ciphertext: [23, 3, 3, 0, 32] + [UInt8](repeating: 0, count: 32))
+        return actions()
+    }
+
     /// Completes the handshake.
     func establish() {
         for _ in 0..<4 {

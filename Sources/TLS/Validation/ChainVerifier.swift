@@ -59,7 +59,7 @@ enum ChainVerifier {
     }
 
     /// The verdict on what `context` holds: a remembered one, or a new one.
-    private static func judge(
+    static func judge(
         _ context: OpaquePointer, _ trust: TrustContext, _ revocation: RevocationSet, at now: Int64
     ) -> Outcome {
         guard let presented = unsafe X509_STORE_CTX_get0_cert(context),
@@ -116,8 +116,9 @@ enum ChainVerifier {
             return .refused(
                 Refusal(
                     code: refused.code, depth: refused.depth, reason: refused.reason,
-                    subject: unsafe COpenSSL_sk_X509_value(stack, Int32(refused.depth))
-                        .flatMap(unsafe printableSubject),
+                    subject: unsafe PrintableName.text(
+                        of: X509_get_subject_name(
+                            COpenSSL_sk_X509_value(stack, Int32(refused.depth)))),
                     leaf: chain.leaf))
         }
         switch revocation.judge(members, wallSeconds: now) {
@@ -212,7 +213,8 @@ enum ChainVerifier {
     ) -> Refusal {
         Refusal(
             code: X509_V_ERR_CERT_REVOKED, depth: index,
-            reason: "the certificate is revoked (\(reason))", leaf: chain.leaf)
+            reason: "the certificate is revoked (\(reason))",
+            subject: subject(of: chain, at: index), leaf: chain.leaf)
     }
 
     private static func stale(
@@ -220,7 +222,13 @@ enum ChainVerifier {
     ) -> Refusal {
         Refusal(
             code: X509_V_ERR_CRL_HAS_EXPIRED, depth: index,
-            reason: "no revocation list of issuer '\(issuer)' is in force", leaf: chain.leaf)
+            reason: "no revocation list of issuer '\(issuer)' is in force",
+            subject: subject(of: chain, at: index), leaf: chain.leaf)
+    }
+
+    private static func subject(of chain: ValidatedChain, at index: Int) -> String? {
+        guard chain.certificates.indices.contains(index) else { return nil }
+        return PrintableName.subject(certificate: chain.certificates[index])
     }
 
     private static func refusal(of context: OpaquePointer) -> Refusal {
@@ -230,23 +238,10 @@ enum ChainVerifier {
         return unsafe Refusal(
             code: code, depth: Int(X509_STORE_CTX_get_error_depth(context)),
             reason: String(cString: X509_verify_cert_error_string(Int(code))),
-            subject: certificate.flatMap(unsafe printableSubject),
+            subject: certificate.flatMap {
+                unsafe PrintableName.text(of: X509_get_subject_name($0))
+            },
             leaf: X509_STORE_CTX_get0_cert(context).flatMap { unsafe PeerCertificate($0) })
-    }
-
-    /// The subject for messages: RFC 2253 with everything but printable ASCII escaped, capped.
-    private static func printableSubject(_ certificate: OpaquePointer) -> String? {
-        guard let bio = unsafe BIO_new(BIO_s_mem()) else { return nil }
-        defer { unsafe BIO_free(bio) }
-        let name = unsafe X509_get_subject_name(certificate)
-        guard unsafe X509_NAME_print_ex(bio, name, 0, COpenSSL_XN_FLAG_RFC2253) >= 0 else {
-            return nil
-        }
-        var start: UnsafePointer<UInt8>?
-        let count = unsafe COpenSSL_BIO_get_mem_data(bio, &start)
-        guard let start = unsafe start, count > 0 else { return "" }
-        let bytes = unsafe UnsafeBufferPointer(start: start, count: min(count, 512))
-        return unsafe String(decoding: bytes, as: UTF8.self)
     }
 }
 
