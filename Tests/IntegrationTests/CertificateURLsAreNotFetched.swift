@@ -108,7 +108,9 @@ struct CertificateURLsAreNotFetched {
         for part in ["CA Issuers - URI:http://\(place)/ca.cer", "OCSP - URI:", "CRL Distribution"] {
             #expect(text.contains(part), "\(text)")
         }
-        let gateway = try GatewayUnderTest(loop) { upstream, folder in
+        // Every chain is to be built anew: a leaf whose chain is known would need no URL.
+        let gateway = try GatewayUnderTest(loop, ["tls.validationCache.capacity=0"]) {
+            upstream, folder in
             GatewayUnderTest.oneVirtualHost(upstream: upstream, folder: folder)
                 .replacing(GatewayUnderTest.certificates, with: minted.folder)
         }

@@ -190,6 +190,8 @@ struct Reloader: Sendable {
     private mutating func take(_ loaded: LoadedRevocation) {
         if loaded.set !== revocation.set {
             for problem in loaded.set.problems { logger.warning("revocation: \(problem)") }
+            // What the source said before goes on.
+            if !loaded.set.problems.isEmpty { metrics.increment(.configurationReloadFailures) }
         }
         revocation = loaded
         revocationFingerprint = loaded.fingerprint
