@@ -47,6 +47,9 @@ enum ChainVerifier {
                     reason: "the rules are another virtual host's"))
         }
         unsafe record.pointee.verification = outcome
+        // OpenSSL leaves entries even about a certificate that it then went round; at libssl's next
+        // want of input they would pass for a failure.
+        ErrorQueue.clear()
         switch outcome {
         case .valid:
             unsafe X509_STORE_CTX_set_error(context, X509_V_OK)
