@@ -16,12 +16,12 @@ final class HandshakeLimiter {
         var count = 0
         /// Place among the sources with the same count.
         var position = 0
-        var arrivals = Arrivals()
+        var arrivals = Arrivals<SlabHandle>()
     }
 
     private let limit: Int
     private var live: [SlabHandle: UInt64] = [:]
-    private var silent = Arrivals()
+    private var silent = Arrivals<SlabHandle>()
     private var sources: [UInt64: Source] = [:]
     /// The sources by their count.
     private var ranks: [[UInt64]] = [[]]
@@ -113,34 +113,5 @@ final class HandshakeLimiter {
         case .ipv6(let bits, _): bits.high
         case .unix: 0
         }
-    }
-}
-
-/// Handshakes in order of arrival; those that ended are dropped when they are met at the front, or
-/// when more of them than live ones have gathered.
-private struct Arrivals {
-    // Invariant: entries before `head` are forgotten.
-    private var entries: [SlabHandle] = []
-    private var head = 0
-
-    private static let slack = 32
-
-    mutating func append(_ handle: SlabHandle, live: Int, isLive: (SlabHandle) -> Bool) {
-        if entries.count >= 2 * live + Self.slack {
-            entries = entries[head...].filter(isLive)
-            head = 0
-        }
-        entries.append(handle)
-    }
-
-    /// The first entry of which `matches` holds; those before it are forgotten.
-    mutating func first(where matches: (SlabHandle) -> Bool) -> SlabHandle? {
-        while head < entries.count {
-            if matches(entries[head]) { return entries[head] }
-            head += 1
-        }
-        entries.removeAll(keepingCapacity: true)
-        head = 0
-        return nil
     }
 }

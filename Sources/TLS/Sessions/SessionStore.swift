@@ -77,8 +77,12 @@ public final class SessionStore: Sendable {
     private final class Shard: Sendable {
         struct State {
             var sessions: [SessionID: Stored] = [:]
-            /// In order of arrival; those that were removed stay until they are met or swept out.
-            var arrivals = FixedArrivals()
+            var arrivals = Arrivals<SessionID>()
+
+            /// Takes out the session that has been here longest.
+            mutating func takeOldest() -> Stored? {
+                arrivals.first { sessions[$0] != nil }.flatMap { sessions.removeValue(forKey: $0) }
+            }
         }
         let state = Mutex(State())
     }
@@ -105,7 +109,7 @@ public final class SessionStore: Sendable {
             state.sessions[id] = stored
             state.arrivals.append(id, live: state.sessions.count) { state.sessions[$0] != nil }
             guard state.sessions.count > capacityOfShard else { return nil }
-            return state.arrivals.popFirst { state.sessions.removeValue(forKey: $0) }
+            return state.takeOldest()
         }
         if let evicted { leave(evicted) }
     }
@@ -177,28 +181,4 @@ struct SessionID: Hashable {
     static func == (left: SessionID, right: SessionID) -> Bool { left.words == right.words }
 
     func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
-}
-
-/// Identifiers in order of arrival.
-private struct FixedArrivals {
-    // Invariant: entries before `head` are forgotten.
-    private var entries: [SessionID] = []
-    private var head = 0
-
-    mutating func append(_ id: SessionID, live: Int, isLive: (SessionID) -> Bool) {
-        if entries.count >= 2 * live + 64 {
-            entries = entries[head...].filter(isLive)
-            head = 0
-        }
-        entries.append(id)
-    }
-
-    /// Offers identifiers, oldest first, until `remove` returns a value.
-    mutating func popFirst<Value>(_ remove: (SessionID) -> Value?) -> Value? {
-        while head < entries.count {
-            head += 1
-            if let value = remove(entries[head - 1]) { return value }
-        }
-        return nil
-    }
 }
