@@ -114,8 +114,8 @@ let package = Package(
         tests(
             "ServerTests",
             [
-                "Server", "EventLoop", "Telemetry", "Upstream", "GatewayConfiguration", "Core",
-                "TestSupport",
+                "Server", "Proxy", "EventLoop", "Telemetry", "Upstream", "GatewayConfiguration",
+                "Core", "TestSupport",
             ]),
         tests(
             "SimulationTests",

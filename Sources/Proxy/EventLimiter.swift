@@ -1,8 +1,8 @@
-import Core
+public import Core
 
 /// Lets a bounded rate of events into the log, and says how many were left out: a token bucket,
 /// kept as the instant at which it will be full again.
-struct EventLimiter {
+public struct EventLimiter {
     /// Events that were not let through since the last one that was.
     private(set) var suppressed: UInt64 = 0
     private var fullAt = Instant(nanoseconds: 0)
@@ -10,14 +10,14 @@ struct EventLimiter {
     private let depth: Nanoseconds
 
     /// At most `perSecond` events a second for long, and `burst` at once.
-    init(perSecond: UInt64, burst: UInt64) {
+    public init(perSecond: UInt64, burst: UInt64) {
         precondition(perSecond > 0 && burst > 0)
         cost = Nanoseconds(1_000_000_000 / perSecond)
         depth = Nanoseconds(cost.count * burst)
     }
 
     /// Asks for an event; how many were left out before it, or nil when it is to be left out too.
-    mutating func admit(now: Instant) -> UInt64? {
+    public mutating func admit(now: Instant) -> UInt64? {
         let next = max(fullAt, now) + cost
         guard next.since(now).count <= depth.count else {
             suppressed += 1

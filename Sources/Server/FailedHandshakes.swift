@@ -76,18 +76,3 @@ struct FailedHandshakes {
         return best
     }
 }
-
-/// Lets one refusal a second into the log, with how many there were since the last.
-struct RefusalLog {
-    private var unlogged: UInt64 = 0
-    private var next = Instant(nanoseconds: 0)
-
-    /// Counts a refusal; how many a line is to stand for, or nil when there is to be none yet.
-    mutating func refused(now: Instant) -> UInt64? {
-        unlogged += 1
-        guard now >= next else { return nil }
-        defer { unlogged = 0 }
-        next = now + .seconds(1)
-        return unlogged
-    }
-}

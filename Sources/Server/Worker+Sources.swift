@@ -58,8 +58,8 @@ extension Worker where Loop: ~Copyable {
         let source = HandshakeLimiter.source(of: address)
         guard failures.isOverRate(source, now: turn.now.monotonic) else { return true }
         turn.environment.metrics.increment(.sourcesRefused)
-        if let count = refusalLog.refused(now: turn.now.monotonic) {
-            logRefusal(of: address, count: count)
+        if let suppressed = refusalEvents.admit(now: turn.now.monotonic) {
+            logRefusal(of: address, count: suppressed + 1)
         }
         return false
     }
@@ -70,8 +70,7 @@ extension Worker where Loop: ~Copyable {
         var line = AccessLogLine(into: turn.staging)
         line.time("time", wallSeconds: turn.now.wallSeconds)
         line.string("event", ByteView("source_refused"))
-        let client = Array(PeerAddress(address).description.utf8)
-        unsafe client.withUnsafeBytes { unsafe line.string("client", ByteView($0)) }
+        PeerAddress(address).withText { line.string("client", $0) }
         line.string("reason", ByteView("too many failed handshakes"))
         line.number("count", count)
         line.finish()

@@ -32,7 +32,8 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var turn: Turn
     var handshakes: HandshakeLimiter
     var failures: FailedHandshakes
-    var refusalLog = RefusalLog()
+    /// One refusal a second is logged, with how many there were since the last.
+    var refusalEvents = EventLimiter(perSecond: 1, burst: 1)
     var steps: HandshakeQueue
     var listeners: [SocketHandle] = []
     /// One per listener.

@@ -1,4 +1,5 @@
 import Core
+import Proxy
 import Testing
 
 @testable import Server
@@ -97,11 +98,13 @@ struct FailedHandshakesTests {
     }
 
     @Test("one refusal a second is logged, with the number of the others") func log() {
-        var log = RefusalLog()
-        #expect(log.refused(now: Self.at(0)) == 1)
-        for step: UInt64 in 1..<100 { #expect(log.refused(now: Self.at(step)) == nil) }
-        #expect(log.refused(now: Self.at(1_000)) == 100)
-        #expect(log.refused(now: Self.at(1_001)) == nil)
-        #expect(log.refused(now: Self.at(9_000)) == 2)
+        var events = EventLimiter(perSecond: 1, burst: 1)
+        /// Refusals that the line at `now` stands for, its own included.
+        func refused(_ now: UInt64) -> UInt64? { events.admit(now: Self.at(now)).map { $0 + 1 } }
+        #expect(refused(0) == 1)
+        for step: UInt64 in 1..<100 { #expect(refused(step) == nil) }
+        #expect(refused(1_000) == 100)
+        #expect(refused(1_001) == nil)
+        #expect(refused(9_000) == 2)
     }
 }
