@@ -17,7 +17,7 @@ struct PEMFile {
             bytes = contents
             return
         }
-        bytes = try FileBytes.read(path, limit: Self.sizeLimit)
+        bytes = try FileBytes.contents(of: path, limit: Self.sizeLimit)
     }
 
     /// All certificates in the file, in order.

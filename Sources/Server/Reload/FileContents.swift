@@ -8,12 +8,7 @@ struct FileContents: Sendable {
     /// Bundles are kilobytes; more than this is not one.
     static let sizeLimit = 16 << 20
 
-    /// Why a file has no bytes.
-    struct Unreadable: Error {
-        let reason: String
-    }
-
-    private var results: [String: Result<[UInt8], Unreadable>] = [:]
+    private var results: [String: Result<[UInt8], FileBytes.Unreadable>] = [:]
     private var listings: [String: [String]] = [:]
 
     /// Nothing read.
@@ -23,11 +18,15 @@ struct FileContents: Sendable {
     /// in them.
     init(reading paths: [String], trusted: [String] = []) {
         for path in trusted {
-            listings[path] = Self.names(in: path)?.filter(TrustStoreOptions.isCertificate)
-                .map { path + "/" + $0 }
+            listings[path] = (try? FileBytes.names(in: path))?
+                .filter(TrustStoreOptions.isCertificate).map { path + "/" + $0 }
         }
         for path in paths.flatMap({ listings[$0] ?? [$0] }) where results[path] == nil {
-            results[path] = Self.read(path)
+            do throws(FileBytes.Unreadable) {
+                results[path] = .success(try FileBytes.read(path, limit: Self.sizeLimit))
+            } catch {
+                results[path] = .failure(error)
+            }
         }
     }
 
@@ -60,48 +59,9 @@ struct FileContents: Sendable {
         return SHA256.hash(digests)
     }
 
-    /// The names in the folder at `path`, sorted; nil when it is none, or cannot be read.
-    static func names(in path: String) -> [String]? {
-        guard let folder = unsafe opendir(path) else { return nil }
-        defer { unsafe closedir(folder) }
-        var names: [String] = []
-        while let entry = unsafe readdir(folder) {
-            names.append(
-                unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                    unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                })
-        }
-        return names.sorted()
-    }
-
     /// Whether `path` leads to a file, and not to a pipe or a device.
     static func isRegular(_ path: String) -> Bool {
         var status = stat()
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
-
-    /// The bytes of the file at `path`, at most `limit`.
-    static func read(
-        _ path: String, limit: Int = sizeLimit
-    ) -> Result<[UInt8], Unreadable> {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return .failure(failure(errno)) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { return .failure(failure(errno)) }
-            guard count > 0 else { return .success(bytes) }
-            bytes += chunk[..<count]
-            guard bytes.count <= limit else {
-                return .failure(Unreadable(reason: "larger than \(limit >> 20) MiB"))
-            }
-        }
-    }
-
-    private static func failure(_ code: Int32) -> Unreadable {
-        unsafe Unreadable(reason: String(cString: strerror(code)))
     }
 }

@@ -31,7 +31,7 @@ struct LoadedRevocation: Sendable {
         var digests = SHA256.hash(Array("\(options)".utf8))
         for path in paths(options) {
             digests += SHA256.hash(Array(path.utf8))
-            digests += (try? FileContents.read(path, limit: sizeLimit).get()).map(SHA256.hash) ?? []
+            digests += (try? FileBytes.read(path, limit: sizeLimit)).map(SHA256.hash) ?? []
         }
         return SHA256.hash(digests)
     }
@@ -42,8 +42,7 @@ struct LoadedRevocation: Sendable {
             options.denyListFiles + options.issuers.flatMap { [$0.certificate] + $0.lists }
         return named
             + named.flatMap { path in
-                (FileContents.names(in: path) ?? []).filter { !$0.hasPrefix(".") }
-                    .map { path + "/" + $0 }
+                ((try? FileBytes.names(in: path)) ?? []).map { path + "/" + $0 }
             }
     }
 

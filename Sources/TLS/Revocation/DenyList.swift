@@ -41,7 +41,7 @@ final class DenyList: Sendable {
 
     /// Reads the file at `path`. A mistake is an error with line and column.
     convenience init(path: String) throws(TLSConfigurationError) {
-        try self.init(try FileBytes.read(path, limit: Self.sizeLimit), path: path)
+        try self.init(try FileBytes.contents(of: path, limit: Self.sizeLimit), path: path)
     }
 
     /// Parses `text`, which came from the file at `path`.

@@ -26,9 +26,13 @@ final class SignedRevocationList {
         case .missing: return nil
         case .file: return try lists(in: path)
         case .folder:
+            let files = try FileBytes.paths(in: path)
+            guard files.count <= filesPerFolder else {
+                throw TLSConfigurationError(
+                    path, "holds more than \(filesPerFolder) files", advice: "remove some")
+            }
             var found: [SignedRevocationList] = []
-            for file in try FileBytes.list(path, limit: filesPerFolder)
-            where FileBytes.kind(of: file) == .file {
+            for file in files where FileBytes.kind(of: file) == .file {
                 found += try lists(in: file)
             }
             return found
@@ -38,7 +42,7 @@ final class SignedRevocationList {
     private static func lists(
         in path: String
     ) throws(TLSConfigurationError) -> [SignedRevocationList] {
-        let bytes = try FileBytes.read(path, limit: sizeLimit)
+        let bytes = try FileBytes.contents(of: path, limit: sizeLimit)
         // DER begins with a SEQUENCE, which is no text.
         return bytes.first == 0x30 ? try decode(bytes, path) : try decodePEM(bytes, path)
     }

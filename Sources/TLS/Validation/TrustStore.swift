@@ -1,6 +1,5 @@
 internal import COpenSSL
 internal import Core
-internal import Glibc
 
 /// Certificates that are trusted, as loaded: anchors and the intermediates beside them.
 @safe
@@ -70,15 +69,7 @@ final class TrustStore {
 
     /// The certificates of the directory at `path`, in order of name; nil when it is none.
     private static func listing(_ path: String) -> [String]? {
-        guard let directory = unsafe opendir(path) else { return nil }
-        defer { unsafe closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if TrustStoreOptions.isCertificate(name) { names.append(name) }
-        }
-        return names.sorted().map { path + "/" + $0 }
+        (try? FileBytes.names(in: path))?.filter(TrustStoreOptions.isCertificate)
+            .map { path + "/" + $0 }
     }
 }
