@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -97,11 +96,6 @@ int64_t CLinux_wall_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     return now.tv_sec;
-}
-
-int CLinux_make_memory_file(const char *name) {
-    int descriptor = memfd_create(name, MFD_CLOEXEC);
-    return descriptor < 0 ? -errno : descriptor;
 }
 
 int64_t CLinux_raise_descriptor_limit(uint64_t wanted) {

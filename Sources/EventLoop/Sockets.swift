@@ -170,9 +170,4 @@ public enum Sockets {
             return .unix(path: path)
         }
     }
-
-    /// An empty file that is on no disk, closed on exec; `/proc/self/fd/N` is its path.
-    public static func makeMemoryFile(_ name: String) throws(SystemError) -> Int32 {
-        unsafe try SystemError.check(CLinux_make_memory_file(name), "memfd_create")
-    }
 }

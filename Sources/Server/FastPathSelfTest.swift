@@ -1,7 +1,5 @@
 import Core
 import Crypto
-import EventLoop
-import Glibc
 import TLS
 
 /// Proves that TLS works with libraries of our own on the OpenSSL that is loaded: before they
@@ -39,13 +37,12 @@ struct FastPathSelfTest {
         let client = try issuer.issue(
             .client([.init("CN", "self-test")], notBefore: from, notAfter: until),
             key: CertificateKey(.p256))
-        let (trust, serverFiles, clientFiles) = (
-            try MemoryFile(root.pem), try CertificateInMemory(server),
-            try CertificateInMemory(client)
-        )
+        var trust = TrustStoreOptions(file: "self-test: root")
+        trust.contents[trust.sources[0]] = Array(try root.pem.utf8)
         let host = VirtualHostOptions(
-            name: "self-test", serverNames: ["self.test"], certificates: [serverFiles.paths],
-            clientCertificate: .required, trust: TrustStoreOptions(file: trust.path))
+            name: "self-test", serverNames: ["self.test"],
+            certificates: [try CertificateFiles(server)], clientCertificate: .required,
+            trust: trust)
         for version in [TLSVersion.tls13, .tls12] {
             var options = ServerTLSOptions(virtualHosts: [host])
             options.maximumVersion = version
@@ -55,7 +52,7 @@ struct FastPathSelfTest {
                 at: clock.wallSeconds)
             context.setTime(clock)
             var clientOptions = ClientTLSOptions(
-                trust: TrustStoreOptions(file: trust.path), certificate: clientFiles.paths)
+                trust: trust, certificate: try CertificateFiles(client))
             clientOptions.keepsSessions = true
             let peers = try ClientTLSContext(clientOptions)
             var session: ClientSession?
@@ -114,39 +111,12 @@ struct FastPathSelfTest {
     }
 }
 
-/// A text that the loaders of certificates can open by a path, and that is on no disk.
-private final class MemoryFile {
-    private let descriptor: Int32
-    let path: String
-
-    init(_ text: String) throws(GatewayError) {
-        descriptor = try Self.open()
-        path = "/proc/self/fd/\(descriptor)"
-        let bytes = Array(text.utf8)
-        guard unsafe write(descriptor, bytes, bytes.count) == bytes.count else {
-            throw GatewayError("a file in memory cannot be written")
-        }
-    }
-
-    private static func open() throws(GatewayError) -> Int32 {
-        do {
-            return try Sockets.makeMemoryFile("postern-self-test")
-        } catch {
-            throw GatewayError("no file in memory: \(error)")
-        }
-    }
-
-    deinit { close(descriptor) }
-}
-
-private struct CertificateInMemory {
-    private let chain: MemoryFile
-    private let key: MemoryFile
-    let paths: CertificateFiles
-
-    init(_ certificate: CertificateAuthority) throws {
-        chain = try MemoryFile(certificate.chainPEM)
-        key = try MemoryFile(certificate.key.pem)
-        paths = CertificateFiles(chain: chain.path, key: key.path)
+extension CertificateFiles {
+    /// The chain and the key of `certificate`, on no disk.
+    fileprivate init(_ certificate: CertificateAuthority) throws {
+        self.init(chain: "self-test: chain", key: "self-test: key")
+        contents = [
+            chain: Array(try certificate.chainPEM.utf8), key: Array(try certificate.key.pem.utf8),
+        ]
     }
 }

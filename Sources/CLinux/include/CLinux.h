@@ -169,8 +169,6 @@ int CLinux_eventfd_signal(int fd);
 
 uint64_t CLinux_monotonic_nanoseconds(void);
 int64_t CLinux_wall_seconds(void);
-// memfd_create with MFD_CLOEXEC: the descriptor, or -errno.
-int CLinux_make_memory_file(const char *name);
 /// Raises the soft limit of open descriptors towards `wanted`; returns the limit in force.
 int64_t CLinux_raise_descriptor_limit(uint64_t wanted);
 /// Raises the soft limit of locked memory to the hard one; returns it (INT64_MAX: unlimited).
