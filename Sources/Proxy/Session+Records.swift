@@ -75,7 +75,7 @@ extension Session {
         guard let peer = identity.peer else { return }
         turn.staging.removeAll()
         var line = AccessLogLine(into: turn.staging)
-        withBytes(of: peer.leaf.sha256Fingerprint) { line.hex("fingerprint", $0) }
+        withBytes(of: peer.fingerprint.bytes) { line.hex("fingerprint", $0) }
         let subject = identity.subjectLabel
         if !subject.isEmpty { withBytes(of: subject) { line.string("subject", $0) } }
         logIdentity = line.members.array

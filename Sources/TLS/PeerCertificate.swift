@@ -46,11 +46,7 @@ public struct PeerCertificate: Equatable, Sendable {
     public var issuer: DistinguishedName { DistinguishedName(der: issuerDER) }
 
     /// SHA-256 of `der`, 32 bytes. Computed each time.
-    public var sha256Fingerprint: [UInt8] {
-        var digest = [UInt8](repeating: 0, count: 32)
-        unsafe SHA256(der, der.count, &digest)
-        return digest
-    }
+    public var sha256Fingerprint: [UInt8] { Fingerprint(of: der).bytes }
 
     private static func encoding(of certificate: OpaquePointer) -> [UInt8]? {
         let count = unsafe i2d_X509(certificate, nil)

@@ -106,7 +106,10 @@ final class RevocationFixture {
             next = certificate.issuer
         }
         let list = try PEMFile(path: files.file(text)).certificates()
-        let members = unsafe ChainMember.chain(count: list.count) { unsafe list[$0] }
+        let parsed = try (0..<list.count).map {
+            try #require(unsafe PeerCertificate(list[$0]))
+        }
+        let members = unsafe ChainMember.chain(parsed) { unsafe list[$0] }
         return try #require(members)
     }
 }

@@ -19,9 +19,8 @@ public struct ChainMember: Hashable, Sendable {
 
     /// What `certificate` says, an `X509` that `issuer` issued, or an anchor when that is nil.
     /// Nil when it cannot be read: such a certificate is to be refused.
-    init?(_ certificate: OpaquePointer, issuer: OpaquePointer?) {
-        guard let parsed = unsafe PeerCertificate(certificate),
-            let publicKey = unsafe Self.publicKey(of: certificate),
+    init?(_ certificate: OpaquePointer, _ parsed: PeerCertificate, issuer: OpaquePointer?) {
+        guard let publicKey = unsafe Self.publicKey(of: certificate),
             let issuerName = unsafe CanonicalName(X509_get_issuer_name(certificate))
         else { return nil }
         if let issuer = unsafe issuer {
@@ -37,17 +36,17 @@ public struct ChainMember: Hashable, Sendable {
         issuerCanonicalHash = issuerName.digest
     }
 
-    /// The members of a validated chain of `count` certificates: `certificate` gives the `X509` at
-    /// a position, the leaf at 0, the anchor last. Nil when one of them cannot be read.
+    /// The members of a validated chain: `certificates`, parsed, the leaf first, the anchor last,
+    /// of which `pointer` gives the `X509` at a position. Nil when one of them cannot be read.
     static func chain(
-        count: Int, _ certificate: (Int) -> OpaquePointer?
+        _ certificates: [PeerCertificate], _ pointer: (Int) -> OpaquePointer?
     ) -> [ChainMember]? {
         var members: [ChainMember] = []
-        for index in 0..<count {
-            let issuer = unsafe index + 1 < count ? certificate(index + 1) : nil
-            guard let pointer = unsafe certificate(index),
-                unsafe index + 1 == count || issuer != nil,
-                let member = unsafe ChainMember(pointer, issuer: issuer)
+        for (index, parsed) in certificates.enumerated() {
+            let isAnchor = index + 1 == certificates.count
+            let issuer = unsafe isAnchor ? nil : pointer(index + 1)
+            guard let certificate = unsafe pointer(index), unsafe isAnchor || issuer != nil,
+                let member = unsafe ChainMember(certificate, parsed, issuer: issuer)
             else { return nil }
             members.append(member)
         }

@@ -110,8 +110,7 @@ enum ChainVerifier {
             let stack = unsafe X509_STORE_CTX_get0_chain(context),
             let certificates = unsafe certificates(of: stack, trust),
             let members = unsafe ChainMember.chain(
-                count: certificates.count,
-                { unsafe COpenSSL_sk_X509_value(stack, Int32($0)) }),
+                certificates, { unsafe COpenSSL_sk_X509_value(stack, Int32($0)) }),
             let chain = ValidatedChain(certificates, fingerprint: fingerprint, members: members),
             let leaf = unsafe X509_STORE_CTX_get0_cert(context)
         else { return unsafe .refused(refusal(of: context)) }

@@ -25,6 +25,15 @@ public struct Fingerprint: Hashable, Sendable {
         self = unsafe bytes.withUnsafeBytes { unsafe Fingerprint(of: ByteView($0)) }
     }
 
+    /// The digest that `bytes` are; nil unless there are 32.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count == 32 else { return nil }
+        func word(_ index: Int) -> UInt64 {
+            bytes[8 * index..<8 * index + 8].reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        words = (word(0), word(1), word(2), word(3))
+    }
+
     /// The 32 bytes. Allocates.
     public var bytes: [UInt8] {
         [words.0, words.1, words.2, words.3].flatMap { word in
