@@ -1,4 +1,3 @@
-public import Core
 import Glibc
 
 extension SocketAddress {
@@ -48,15 +47,22 @@ extension SocketAddress {
         }
     }
 
-    static func parseIPv4(_ text: String) -> UInt32? {
+    /// Four decimal numbers, without leading zeros.
+    public static func parseIPv4(_ text: String) -> UInt32? {
         var address = in_addr()
-        guard unsafe inet_pton(AF_INET, text, &address) == 1 else { return nil }
+        // The C function would not see what follows a NUL.
+        guard !text.utf8.contains(0), unsafe inet_pton(AF_INET, text, &address) == 1 else {
+            return nil
+        }
         return UInt32(bigEndian: address.s_addr)
     }
 
-    static func parseIPv6(_ text: String) -> InlineAddress? {
+    /// RFC 4291 §2.2: eight groups, one run of zeros as "::", the last two groups perhaps dotted.
+    public static func parseIPv6(_ text: String) -> InlineAddress? {
         var bytes = [UInt8](repeating: 0, count: 16)
-        guard unsafe inet_pton(AF_INET6, text, &bytes) == 1 else { return nil }
+        guard !text.utf8.contains(0), unsafe inet_pton(AF_INET6, text, &bytes) == 1 else {
+            return nil
+        }
         func half(_ start: Int) -> UInt64 {
             bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
         }
