@@ -21,7 +21,11 @@ public struct DistinguishedName: Equatable, Sendable {
 
     /// Parses a DER `Name`; nothing when it is not one.
     init(der: [UInt8]) {
-        var relativeNames: [[Attribute]] = []
+        relativeNames = unsafe Self.withName(der) { unsafe Self.relativeNames(of: $0) }
+    }
+
+    /// Hands the `X509_NAME` of that encoding to `body`; nil when it is none.
+    static func withName<Result>(_ der: [UInt8], _ body: (OpaquePointer?) -> Result) -> Result {
         let name = unsafe der.withUnsafeBufferPointer { bytes in
             var cursor = bytes.baseAddress
             return unsafe d2i_X509_NAME(nil, &cursor, bytes.count)
@@ -30,6 +34,11 @@ public struct DistinguishedName: Equatable, Sendable {
             unsafe X509_NAME_free(name)
             ErrorQueue.clear()
         }
+        return unsafe body(name)
+    }
+
+    private static func relativeNames(of name: OpaquePointer?) -> [[Attribute]] {
+        var relativeNames: [[Attribute]] = []
         var lastSet: Int32?
         for index in unsafe 0..<max(0, X509_NAME_entry_count(name)) {
             guard let entry = unsafe X509_NAME_get_entry(name, index) else { continue }
@@ -42,7 +51,7 @@ public struct DistinguishedName: Equatable, Sendable {
             }
             lastSet = set
         }
-        self.relativeNames = relativeNames
+        return relativeNames
     }
 
     private static func attribute(_ entry: OpaquePointer) -> Attribute {

@@ -24,15 +24,9 @@ enum PrintableName {
 
     /// The text of the DER of a name; empty when it is none.
     static func text(der: [UInt8]) -> String {
-        let name = unsafe der.withUnsafeBufferPointer { bytes in
-            var cursor = bytes.baseAddress
-            return unsafe d2i_X509_NAME(nil, &cursor, bytes.count)
+        unsafe DistinguishedName.withName(der) { name in
+            unsafe name == nil ? "" : text(of: name) ?? ""
         }
-        defer {
-            unsafe X509_NAME_free(name)
-            ErrorQueue.clear()
-        }
-        return unsafe name == nil ? "" : text(of: name) ?? ""
     }
 }
 
