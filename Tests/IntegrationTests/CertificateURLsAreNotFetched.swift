@@ -9,18 +9,8 @@ private final class Trap {
     private(set) var port: UInt16 = 0
 
     init() throws {
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = unsafe withUnsafeMutablePointer(to: &name) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, length) == 0
-                    && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(isBound && listen(descriptor, 16) == 0)
-        port = UInt16(bigEndian: name.sin_port)
+        port = try bindToLoopback(descriptor).port
+        try #require(listen(descriptor, 16) == 0)
     }
 
     deinit { close(descriptor) }

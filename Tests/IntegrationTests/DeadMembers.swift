@@ -10,18 +10,8 @@ final class DeadPort {
     init(isSilent: Bool) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         descriptors.append(descriptor)
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = unsafe withUnsafeMutablePointer(to: &name) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, length) == 0
-                    && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        address = "127.0.0.1:\(UInt16(bigEndian: name.sin_port))"
+        var name = try bindToLoopback(descriptor)
+        address = "127.0.0.1:\(name.port)"
         guard isSilent else { return }
         // A full backlog: the kernel drops every further SYN.
         try #require(listen(descriptor, 0) == 0)
@@ -31,7 +21,8 @@ final class DeadPort {
             descriptors.append(client)
             unsafe withUnsafePointer(to: &name) {
                 unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    _ = unsafe connect(client, $0, length)
+                    _ = unsafe connect(
+                        client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
                 }
             }
         }
