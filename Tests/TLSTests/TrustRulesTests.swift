@@ -1,0 +1,43 @@
+import COpenSSL
+import Core
+import Testing
+
+@testable import TLS
+
+/// What a virtual host asks of its clients holds in every corner of the rules.
+@Suite struct TrustRulesTests {
+    let forge: Forge
+    let intermediate: ForgedCertificate
+
+    init() throws {
+        forge = try Forge()
+        intermediate = try forge.intermediate("Intermediate")
+    }
+
+    @Test("S17 a session ends when its issuer is excused no longer, though the file is the same")
+    func excusedIssuers() throws {
+        let store = try #require(SessionStore(SessionOptions()))
+        let path = try forge.authority.file(intermediate.pem)
+        let anchors = try forge.authority.file(forge.root.pem)
+        func server() throws -> ServerTLSContext {
+            try forge.server(sessions: store) {
+                $0.virtualHosts[0].trust = TrustStoreOptions(file: anchors)
+                $0.virtualHosts[0].trust?.extendedKeyUsageExceptions = [path]
+            }
+        }
+        let leaf = try forge.leaf("leaf", below: intermediate) {
+            $0.extensions[NID_ext_key_usage] = "serverAuth"
+        }
+        let client = try forge.client([leaf, intermediate]) { $0.keepsSessions = true }
+        var first = EnginePair(try server(), client)
+        try first.run()
+        _ = try first.read(.client)
+        let session = first.client.takeSession()
+        #expect(first.server.peer != nil && session != nil)
+        try forge.authority.write(forge.root.pem, to: path)
+        var second = EnginePair(try server(), client, resuming: session)
+        try second.run()
+        #expect(second.serverError?.x509Code == X509_V_ERR_INVALID_PURPOSE)
+        #expect(second.server.peer == nil)
+    }
+}
