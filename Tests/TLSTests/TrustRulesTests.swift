@@ -40,4 +40,31 @@ import Testing
         #expect(second.serverError?.x509Code == X509_V_ERR_INVALID_PURPOSE)
         #expect(second.server.peer == nil)
     }
+
+    @Test("a key that may not sign is no client's, whatever is asked of the extended key usage")
+    func keyUsage() throws {
+        let exceptions = [try forge.authority.file(intermediate.pem)]
+        let rules: [(inout TrustStoreOptions) -> Void] = [
+            { _ in }, { $0.extendedKeyUsage = .off }, { $0.extendedKeyUsage = .require },
+            { $0.extendedKeyUsageExceptions = exceptions },
+        ]
+        for (usage, isValid) in [
+            ("digitalSignature", true), ("keyAgreement", true), ("keyCertSign", false),
+            ("keyEncipherment", false),
+        ] {
+            let leaf = try forge.leaf(usage, below: intermediate) {
+                $0.extensions[NID_key_usage] = "critical," + usage
+            }
+            #expect(try forge.isValid([leaf, intermediate]) == isValid)
+            for (index, rule) in rules.enumerated() {
+                let server = try forge.server {
+                    guard var trust = $0.virtualHosts[0].trust else { return }
+                    rule(&trust)
+                    $0.virtualHosts[0].trust = trust
+                }
+                let outcome = try forge.connect([leaf, intermediate], to: server)
+                #expect((outcome.chain != nil) == isValid, "\(usage), rule \(index)")
+            }
+        }
+    }
 }

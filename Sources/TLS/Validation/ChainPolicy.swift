@@ -4,6 +4,7 @@ internal import COpenSSL
 @safe
 struct ChainPolicy {
     private let extendedKeyUsage: ExtendedKeyUsagePolicy
+    private let role: TrustContext.Role
     private let excusedIssuers: Set<[UInt8]>
     private let minimumRSABits: Int32
     private let minimumECBits: Int32
@@ -12,6 +13,7 @@ struct ChainPolicy {
     let digest: Fingerprint
 
     init(_ options: TrustStoreOptions, _ role: TrustContext.Role) throws(TLSConfigurationError) {
+        self.role = role
         // A server's usage is OpenSSL's to judge.
         extendedKeyUsage = role == .clients ? options.extendedKeyUsage : .off
         minimumRSABits = Int32(clamping: options.minimumRSABits)
@@ -75,6 +77,12 @@ struct ChainPolicy {
                     "the trust store does not allow its signature algorithm"
                 )
             }
+            // OpenSSL does not look where `judgesExtendedKeyUsage`; nobody is excused from it.
+            if index == 0, role == .clients, unsafe !maySign(certificate) {
+                return (
+                    X509_V_ERR_INVALID_PURPOSE, index, "its key usage does not allow signing"
+                )
+            }
             if !isExcused, unsafe !allowsClients(certificate, isLeaf: index == 0) {
                 return (
                     X509_V_ERR_INVALID_PURPOSE, index,
@@ -83,6 +91,12 @@ struct ChainPolicy {
             }
         }
         return nil
+    }
+
+    /// As OpenSSL asks it of clients (RFC 5280 §4.2.1.3). Without the extension all bits are set.
+    private func maySign(_ certificate: OpaquePointer) -> Bool {
+        unsafe X509_get_key_usage(certificate)
+            & UInt32(KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT) != 0
     }
 
     private func allowsClients(_ certificate: OpaquePointer, isLeaf: Bool) -> Bool {
