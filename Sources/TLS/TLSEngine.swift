@@ -358,9 +358,12 @@ public struct TLSEngine: ~Copyable {
 
     /// Makes the peer of a full handshake.
     private mutating func adoptVerification() -> TLSError? {
-        guard unsafe record.pointee.trust != nil,
-            let certificate = unsafe SSL_get0_peer_certificate(ssl)
-        else { return nil }
+        guard unsafe record.pointee.trust != nil else { return nil }
+        guard let certificate = unsafe SSL_get0_peer_certificate(ssl) else {
+            // Of a client libssl demands one where it is required; a server has no choice, and
+            // with a suite that authenticates nobody libssl would let it have one.
+            return server == nil ? TLSError(.certificate, "the server has no certificate") : nil
+        }
         guard case .valid(let chain) = unsafe record.pointee.verification,
             unsafe record.pointee.verifiedLeaf == certificate
         else { return TLSError(.internal, "the peer's certificate was not verified") }

@@ -67,4 +67,39 @@ import Testing
             }
         }
     }
+
+    @Test("a cipher suite that authenticates nobody does not get round a required certificate")
+    func anonymousSuites() throws {
+        for mode in [ClientCertificateMode.required, .optional] {
+            let server = try forge.server(mode: mode) {
+                $0.cipherSuites12 = "AECDH-AES256-SHA:@SECLEVEL=0"
+                $0.virtualHosts[0].trust?.securityLevel = 0
+            }
+            let client = try forge.client([], .tls12) {
+                $0.cipherSuites12 = "AECDH-AES256-SHA:@SECLEVEL=0"
+            }
+            var pair = EnginePair(server, client)
+            try pair.run()
+            #expect((pair.serverError == nil) == (mode == .optional))
+            #expect(pair.server.isEstablished == (mode == .optional))
+            #expect(pair.server.peer == nil)
+        }
+    }
+
+    @Test("a server that shows no certificate is not the one that was to be verified")
+    func anonymousServer() throws {
+        let server = try forge.server(mode: .off) {
+            $0.cipherSuites12 = "AECDH-AES256-SHA:@SECLEVEL=0"
+        }
+        var trust = TrustStoreOptions(file: forge.authority.clientTrust)
+        trust.securityLevel = 0
+        var options = ClientTLSOptions(trust: trust)
+        options.maximumVersion = .tls12
+        options.cipherSuites12 = "AECDH-AES256-SHA:@SECLEVEL=0"
+        var pair = EnginePair(server, try ClientTLSContext(options))
+        try pair.run()
+        let (isEstablished, name) = (pair.client.isEstablished, pair.server.cipherName)
+        #expect(!isEstablished && name == "AECDH-AES256-SHA")
+        #expect(pair.clientError?.kind == .certificate)
+    }
 }
