@@ -102,4 +102,15 @@ import Testing
         #expect(!isEstablished && name == "AECDH-AES256-SHA")
         #expect(pair.clientError?.kind == .certificate)
     }
+
+    @Test("S12 sessions need an OpenSSL whose copies are clean")
+    func versions() {
+        for (version, isSafe) in [
+            (0x3000_00D0, false), (0x3000_00E0, true), (0x3000_0130, true), (0x3010_0000, false),
+            (0x3010_0050, false), (0x3010_0060, true), (0x3020_0010, false), (0x3020_0020, true),
+            (0x3030_0000, true), (0x3050_0000, true),
+        ] as [(UInt, Bool)] {
+            #expect(SessionStore.isSafe(version) == isSafe, "\(String(version, radix: 16))")
+        }
+    }
 }

@@ -38,17 +38,27 @@ public final class SessionStore: Sendable {
     private let owners: [OwnerShard]
     private let capacityOfShard: Int
 
-    /// A store as `options` say; nil when sessions are off, or the OpenSSL that is loaded is older
-    /// than 3.0.14 and would resume a session under another context's rules (S12).
+    /// A store as `options` say; nil when sessions are off, or the OpenSSL that is loaded
+    /// would resume a session under another context's rules (S12).
     public init?(_ options: SessionOptions) {
-        guard options.isEnabled, options.capacity > 0, OpenSSL_version_num() >= 0x3000_00E0 else {
-            return nil
-        }
+        guard options.isEnabled, options.capacity > 0, Self.isSafe(UInt(OpenSSL_version_num()))
+        else { return nil }
         self.options = options
         let count = options.capacity < 1_024 ? 1 : 16
         shards = (0..<count).map { _ in Shard() }
         owners = (0..<count).map { _ in OwnerShard() }
         capacityOfShard = options.capacity / count
+    }
+
+    /// Whether OpenSSL of that number has the repair of CVE-2024-2511: 3.0.14, 3.1.6, 3.2.2 and
+    /// what came later.
+    static func isSafe(_ version: UInt) -> Bool {
+        switch version >> 20 {
+        case ..<0x301: version >= 0x3000_00E0
+        case 0x301: version >= 0x3010_0060
+        case 0x302: version >= 0x3020_0020
+        default: true
+        }
     }
 
     /// A private copy of a session. Nothing changes it, so every thread may copy it.
