@@ -123,6 +123,16 @@ long COpenSSL_BIO_get_mem_data(BIO *bio, const uint8_t **data) {
     return count;
 }
 
+BIO *COpenSSL_BIO_copying(const uint8_t *bytes, size_t count) {
+    size_t written = 0;
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (bio == NULL) return NULL;
+    BIO_set_mem_eof_return(bio, 0);
+    if (count == 0 || (BIO_write_ex(bio, bytes, count, &written) && written == count)) return bio;
+    BIO_free(bio);
+    return NULL;
+}
+
 static int refusePassword(char *buffer, int size, int forWriting, void *argument) {
     (void)buffer, (void)size, (void)forWriting, (void)argument;
     return -1;

@@ -30,7 +30,7 @@ struct PEMFile {
                 path, "contains no certificate",
                 advice: "the file must hold PEM blocks 'BEGIN CERTIFICATE'")
         }
-        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+        guard let bio = unsafe COpenSSL_BIO_copying(bytes, bytes.count) else {
             throw Self.exhausted(path)
         }
         defer { unsafe BIO_free(bio) }
@@ -52,7 +52,7 @@ struct PEMFile {
     /// The private key in the file. The caller frees it. `passphrase` opens an encrypted one, and
     /// is not looked at for another.
     func privateKey(passphrase: Passphrase?) throws(TLSConfigurationError) -> OpaquePointer {
-        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+        guard let bio = unsafe COpenSSL_BIO_copying(bytes, bytes.count) else {
             throw Self.exhausted(path)
         }
         defer { unsafe BIO_free(bio) }

@@ -76,6 +76,8 @@ static const unsigned long COpenSSL_XN_FLAG_RFC2253 = XN_FLAG_RFC2253;
 // Memory and PEM.
 void COpenSSL_free(void *memory);
 long COpenSSL_BIO_get_mem_data(BIO *bio, const uint8_t **data);
+// A BIO to read `bytes` from. It has them copied, so they need not outlive the call.
+BIO *COpenSSL_BIO_copying(const uint8_t *bytes, size_t count);
 // Reads the next certificate; refuses an encrypted block instead of asking on the terminal.
 X509 *COpenSSL_PEM_read_certificate(BIO *bio);
 // `*asked` becomes 1 when the key is encrypted. `passphrase` may be NULL: then such a key fails.

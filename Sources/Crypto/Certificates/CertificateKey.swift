@@ -52,7 +52,7 @@ public final class CertificateKey {
     /// The private key in `pem`, not encrypted.
     public init(pem: String) throws(CertificateError) {
         let bytes = Array(pem.utf8)
-        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+        guard let bio = unsafe COpenSSL_BIO_copying(bytes, bytes.count) else {
             throw CertificateError("out of memory")
         }
         defer { unsafe BIO_free(bio) }
@@ -113,7 +113,7 @@ enum PEMText {
     @unsafe
     static func readCertificates(_ text: String) -> [OpaquePointer] {
         let bytes = Array(text.utf8)
-        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+        guard let bio = unsafe COpenSSL_BIO_copying(bytes, bytes.count) else {
             return unsafe []
         }
         defer { unsafe BIO_free(bio) }

@@ -80,7 +80,7 @@ final class SignedRevocationList {
                 path, "contains no revocation list",
                 advice: "name DER, or PEM blocks 'BEGIN X509 CRL'")
         }
-        guard let bio = unsafe BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+        guard let bio = unsafe COpenSSL_BIO_copying(bytes, bytes.count) else {
             throw TLSConfigurationError(path, "out of memory", advice: "free memory and try again")
         }
         defer { unsafe BIO_free(bio) }
