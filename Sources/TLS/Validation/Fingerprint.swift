@@ -11,9 +11,11 @@ public struct Fingerprint: Hashable, Sendable {
     public init(of bytes: ByteView) {
         var digest = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
         unsafe withUnsafeMutableBytes(of: &digest) { room in
-            _ = unsafe SHA256(
+            let made = unsafe SHA256(
                 bytes.raw.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count,
                 room.baseAddress?.assumingMemoryBound(to: UInt8.self))
+            // Going on would give everything one digest.
+            guard unsafe made != nil else { fatalError("no SHA-256, or out of memory") }
         }
         words = (
             digest.0.bigEndian, digest.1.bigEndian, digest.2.bigEndian, digest.3.bigEndian
