@@ -40,6 +40,8 @@ struct EnginePair: ~Copyable {
         pool = BufferPool(chunkSize: outputSize, limit: 8)
     }
 
+    deinit { pool.destroy() }
+
     /// What servers parse certificates with: our own libraries, unless TLS_LIBRARIES says `stock`.
     /// `Tools/test` runs the suite both ways.
     static var libraries: CryptoLibraries {
@@ -142,6 +144,7 @@ struct EnginePair: ~Copyable {
     {
         var plain: [UInt8] = []
         let rooms = BufferPool(chunkSize: room, limit: 1)
+        defer { rooms.destroy() }
         while true {
             var output = try #require(pool.take())
             var buffer = try #require(rooms.take())
