@@ -13,7 +13,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamIdle, bufferedBytes, bufferedBytesLargest
     case buffersOutstanding, fieldsOwnedDropped, fieldsSuspiciousDropped, accessLogDropped
     case configurationReloadFailures, configurationLastReloadSuccessful, configurationLastReload
-    case configurationGeneration
+    case configurationGeneration, revocationGeneration, revocationProblems
     case loopTurns, loopSystemCalls, loopBufferExhaustions, loopCompletionOverflows
 
     /// Whether it can go down.
@@ -23,7 +23,7 @@ public enum Metric: Int, CaseIterable, Sendable {
             .upstreamConnectionsActive,
             .upstreamQueued, .upstreamIdle, .buffersOutstanding, .bufferedBytes,
             .bufferedBytesLargest, .configurationLastReloadSuccessful, .configurationLastReload,
-            .configurationGeneration:
+            .configurationGeneration, .revocationGeneration, .revocationProblems:
             true
         default: false
         }
@@ -75,6 +75,8 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .configurationLastReloadSuccessful: "postern_config_last_reload_successful"
         case .configurationLastReload: "postern_config_last_reload_timestamp_seconds"
         case .configurationGeneration: "postern_config_generation"
+        case .revocationGeneration: "postern_revocation_generation"
+        case .revocationProblems: "postern_revocation_problems"
         case .loopTurns: "postern_loop_turns_total"
         case .loopSystemCalls: "postern_loop_system_calls_total"
         case .loopBufferExhaustions: "postern_loop_buffer_exhaustions_total"
@@ -130,6 +132,9 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .configurationLastReload:
             "When the configuration that is served by was taken, Unix time."
         case .configurationGeneration: "Counts the configurations served by, from 1 at the start."
+        case .revocationGeneration: "Counts the sets of revoked certificates, from 1 at the start."
+        case .revocationProblems:
+            "Sources of revocation that cannot be used: what was known counts."
         case .loopTurns: "Turns of the event loop."
         case .loopSystemCalls: "System calls of the event loop."
         case .loopBufferExhaustions: "Times that no receive buffer was left."

@@ -8,8 +8,12 @@ final class ReloadedGateway {
     let files: String
     private let admin: String
 
-    /// `extra` is more YAML, at the left margin.
-    init(_ loop: LoopKind, _ overrides: [String] = [], extra: String = "") throws {
+    /// `extra` makes more YAML, at the left margin, of the files' path; `prepare` may change them
+    /// before the start.
+    init(
+        _ loop: LoopKind, _ overrides: [String] = [], extra: (String) -> String = { _ in "" },
+        prepare: (String) throws -> Void = { _ in }
+    ) throws {
         let files = NSTemporaryDirectory() + "postern-reload-\(UUID().uuidString)"
         self.files = files
         admin = files + "/admin.sock"
@@ -19,11 +23,12 @@ final class ReloadedGateway {
             try FileManager.default.copyItem(
                 atPath: "\(source)/\(name)", toPath: "\(files)/\(name)")
         }
+        try prepare(files)
         gateway = try GatewayUnderTest(
             loop, ["admin.address=unix:\(admin)"] + overrides, workers: 2, log: true,
             configuration: { upstream, folder in
                 GatewayUnderTest.oneVirtualHost(upstream: upstream, folder: folder)
-                    .replacingOccurrences(of: source, with: files) + "\n" + extra
+                    .replacingOccurrences(of: source, with: files) + "\n" + extra(files)
             })
     }
 
@@ -42,7 +47,7 @@ final class ReloadedGateway {
 
     /// Replaces a file as editors do: the new one is renamed over it.
     func replace(_ name: String, by path: String) throws {
-        let new = "\(files)/.\(name).new"
+        let new = "\(files)/.\(UUID().uuidString).new"
         try FileManager.default.copyItem(atPath: path, toPath: new)
         let status = unsafe rename(new, "\(files)/\(name)")
         #expect(status == 0)

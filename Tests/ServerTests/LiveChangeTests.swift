@@ -39,6 +39,26 @@ private func settings(
                 ["limits.headBytes", "limits.headerCount"]
             ),
             (["tuning.relayBuffers=64"], ["tuning.relayBuffers"]),
+            (
+                ["limits.handshakeFailuresPerSource=5", "tls.fastCertificatePath=off"],
+                ["limits.handshakeFailuresPerSource", "tls.fastCertificatePath"]
+            ),
+            (
+                [
+                    "tls.sessionResumption=off", "tls.sessionCapacity=5", "tls.sessionLifetime=5s",
+                    "tls.sessionsPerCertificate=5",
+                ],
+                [
+                    "tls.sessionResumption", "tls.sessionCapacity", "tls.sessionsPerCertificate",
+                    "tls.sessionLifetime",
+                ]
+            ),
+            (
+                [
+                    "listeners.edge.proxyProtocol=required",
+                    "listeners.edge.proxyProtocolFrom=unix:",
+                ], []
+            ),
             (["listeners.edge.address=127.0.0.1:1"], ["listeners.edge.address"]),
             (["listeners.edge.backlog=7"], ["listeners.edge.backlog"]),
             (["listeners.new.address=127.0.0.1:1"], ["listeners.new (added)"]),
@@ -55,6 +75,9 @@ private func settings(
         #expect(change.settings.limits.headBytes == running.limits.headBytes)
         #expect(change.settings.listeners.map(\.name) == ["edge", "local"])
         #expect(change.settings.listeners[0].address == running.listeners[0].address)
+        #expect(
+            change.settings.listeners[0].proxyProtocol == wanted.listeners[0].proxyProtocol)
+        #expect("\(change.settings.tls.sessions)" == "\(running.tls.sessions)")
         #expect(change.settings.timeouts.idle == wanted.timeouts.idle)
         #expect(change.settings.limits.bodyBytes == wanted.limits.bodyBytes)
     }

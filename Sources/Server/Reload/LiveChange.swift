@@ -24,6 +24,7 @@ struct LiveChange {
         ("tls.fastCertificatePath", { $0.tls.fastCertificatePath.rawValue }),
         ("tls.sessionResumption", { "\($0.tls.sessions.isEnabled)" }),
         ("tls.sessionCapacity", { "\($0.tls.sessions.capacity)" }),
+        ("tls.sessionsPerCertificate", { "\($0.tls.sessions.mostPerCertificate)" }),
         ("tls.sessionLifetime", { "\($0.tls.sessions.lifetime)" }),
         ("tuning.ringEntries", { "\($0.tuning.ringEntries)" }),
         ("tuning.completionEntries", { "\($0.tuning.completionEntries)" }),

@@ -39,6 +39,9 @@ struct Reloader: Sendable {
     private var addresses: [Int: [SocketAddress]]
     /// Of everything that the last attempt read, good or bad.
     private var fingerprint: [UInt8]
+    /// Whether the last attempt was refused: then it is made again when what it says of revocation
+    /// has changed, too.
+    private var isRefused = false
     /// Whether the configuration is a file, and not a pipe, whose bytes can be had but once.
     private let isRereadable: Bool
     /// Files and folders of the last attempt that could be read as a configuration, and of the
@@ -103,25 +106,32 @@ struct Reloader: Sendable {
             let files = assembly.settings.files + wanted.files
             named = Set(files.map(\.path) + attempt.files.paths).sorted()
         }
-        guard trigger == .signal || attempt.fingerprint != fingerprint else { return false }
-        fingerprint = attempt.fingerprint
+        // Before the files are used: what changes meanwhile is seen the next time.
+        let whole = attempt.fingerprint + attempt.revocationFingerprint
+        let current = isRefused ? whole : attempt.fingerprint
+        guard trigger == .signal || current != fingerprint else { return false }
         do throws(GatewayError) {
             let wanted = try attempt.settings.get()
             let change = LiveChange(from: assembly.settings, to: wanted)
             try publish(change.settings, attempt.files, trigger)
             report(change.atNextStart)
             publishMetrics()
+            fingerprint = attempt.fingerprint
+            isRefused = false
             return true
         } catch {
             metrics.increment(.configurationReloadFailures)
             metrics.set(.configurationLastReloadSuccessful, 0)
             for line in error.lines { logger.error("reload failed: \(line)") }
             logger.error("nothing has changed: generation \(generation) goes on")
+            fingerprint = whole
+            isRefused = true
             return false
         }
     }
 
     private func publishMetrics() {
+        publishRevocationMetrics()
         metrics.set(.configurationGeneration, generation)
         metrics.set(.configurationLastReloadSuccessful, 1)
         metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
@@ -176,6 +186,7 @@ struct Reloader: Sendable {
             take(try LoadedRevocation(options, after: revocation, isForced: true))
         } catch {
             metrics.increment(.configurationReloadFailures)
+            metrics.set(.revocationProblems, 1)
             logger.error("revocation: \(error)")
             logger.error("what is revoked has not changed")
             return
@@ -184,7 +195,12 @@ struct Reloader: Sendable {
         for worker in workers { post(.revocation(revocation.set, receipt), to: worker) }
         awaitWorkers(receipt)
         logger.notice("revocation: generation \(revocation.set.generation) is in force")
-        publishMetrics()
+        publishRevocationMetrics()
+    }
+
+    private func publishRevocationMetrics() {
+        metrics.set(.revocationGeneration, revocation.set.generation)
+        metrics.set(.revocationProblems, UInt64(revocation.set.problems.count))
     }
 
     private mutating func take(_ loaded: LoadedRevocation) {
@@ -238,6 +254,11 @@ struct Attempt {
     let files: FileContents
     /// Changes with every byte that was read.
     let fingerprint: [UInt8]
+
+    /// Changes with every byte of what the settings say of revocation, which is read by itself.
+    var revocationFingerprint: [UInt8] {
+        (try? settings.get()).map { LoadedRevocation.fingerprint($0.revocation) } ?? []
+    }
 
     init(_ source: ConfigurationSource) {
         let configuration = FileContents(reading: [source.file])
