@@ -34,6 +34,33 @@ struct ANewTrustStoreCountsAtOnce {
         #expect(try test.metric(closed) == 1)
     }
 
+    @Test("a certificate that comes into a folder of them counts, and one that goes")
+    func folder() throws {
+        let manager = FileManager.default
+        let test = try ReloadedGateway(
+            .epoll,
+            prepare: { files in
+                try manager.createDirectory(
+                    atPath: files + "/trusted", withIntermediateDirectories: false)
+                try manager.copyItem(
+                    atPath: files + "/ca.pem", toPath: files + "/trusted/old.pem")
+            })
+        try test.edit(("{file: \(test.files)/ca.pem}", "{sources: [\(test.files)/trusted]}"))
+        #expect(try test.reaches(2))
+        #expect(try test.gateway.curl("/").text.contains("CN=client1"))
+        let other = try ReloadedGateway.otherCertificates()
+        defer { try? manager.removeItem(atPath: other) }
+        let new = ["--cert", other + "/client.pem", "--key", other + "/client.key"]
+        #expect(try test.gateway.curl("/", certificate: nil, new).status != 0)
+        try test.replace("trusted/new.pem", by: other + "/ca.pem")
+        #expect(try test.reaches(3))
+        #expect(try test.gateway.curl("/", certificate: nil, new).text.contains("CN=client1"))
+        #expect(try test.gateway.curl("/").text.contains("CN=client1"))
+        try manager.removeItem(atPath: test.files + "/trusted/old.pem")
+        #expect(try test.reaches(4))
+        #expect(try test.gateway.curl("/").status != 0)
+    }
+
     @Test("S19 a link swapped two folders up counts as well", arguments: LoopKind.allCases)
     func linked(loop: LoopKind) throws {
         let test = try ReloadedGateway(loop)

@@ -15,6 +15,7 @@ final class SessionUnderTest {
     private var turn: Turn
     private var client: TLSEngine
     private let headers: IdentityHeaderSet
+    private let pki: TestPKI
     private let scratch = BufferPool(chunkSize: 1 << 17, limit: 4)
     private(set) var toSession: [UInt8] = []
     /// What the client decrypted, and whether its end was clean.
@@ -26,7 +27,7 @@ final class SessionUnderTest {
         _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false,
         expects: ProxyProtocolPolicy.Expectation = .none
     ) throws {
-        let pki = try TestPKI()
+        pki = try TestPKI()
         let server = try pki.serverContext()
         let own = try pki.clientContext([.init("CN", "client1")])
         headers = try IdentityHeaderSet([
@@ -78,6 +79,15 @@ final class SessionUnderTest {
         let table = try Self.table(
             headers, host: host, prefix: prefix, admission: admission, allowsWebSocket: true)
         session.replaceTable(table, &turn)
+        return actions()
+    }
+
+    /// The set of what is revoked is replaced by one that has the client's authority, or nobody.
+    func revoke(isGood: Bool = false) throws -> [Action] {
+        let options = RevocationOptions(
+            denyListFiles: isGood ? [] : [try pki.denyListOfEverybody()])
+        let set = try RevocationSet.load(options, generation: 2, now: 0, previous: nil)
+        session.judge(by: set, &turn)
         return actions()
     }
 

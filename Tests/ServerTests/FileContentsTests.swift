@@ -28,6 +28,24 @@ import Testing
         #expect(FileContents(reading: [path]).fingerprint == one.fingerprint)
     }
 
+    @Test("a trusted folder is its certificates, and what comes into it changes the fingerprint")
+    func folder() throws {
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? manager.removeItem(atPath: path) }
+        let read = { [path] in FileContents(reading: [path], trusted: [path, "/none"]) }
+        let empty = read()
+        #expect(empty.listing(path) == [] && empty.failure(path) == nil)
+        for name in ["b.pem", "a.crt", ".c.pem", "note.txt"] {
+            try name.write(toFile: "\(path)/\(name)", atomically: false, encoding: .utf8)
+        }
+        let filled = read()
+        #expect(filled.listing(path) == [path + "/a.crt", path + "/b.pem"])
+        #expect(filled.bytes(path + "/a.crt") == Array("a.crt".utf8))
+        #expect(Set(filled.paths) == [path, path + "/a.crt", path + "/b.pem"])
+        #expect(filled.listing("/none") == nil && filled.fingerprint != empty.fingerprint)
+    }
+
     @Test("only a file can be read twice") func regular() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try write("1")

@@ -76,6 +76,15 @@ private final class Folder {
         #expect(try !folder.notices {})
     }
 
+    @Test("whatever comes into a watched folder, goes or changes is noticed") func folder() throws {
+        let folder = try Folder("lists")
+        #expect(try folder.notices { try folder.make("lists") })
+        #expect(try folder.notices { try folder.write("1", "lists/a") })
+        #expect(try folder.notices { try folder.write("2", "lists/a") })
+        #expect(try folder.notices { try folder.remove("lists/a") })
+        #expect(try !folder.notices { try folder.write("x", "other") })
+    }
+
     @Test("a swap of the link that a folder hangs on is noticed, time and again")
     func linkedFolder() throws {
         // What Kubernetes makes of a secret: file → ..data/file, ..data → ..1

@@ -51,6 +51,40 @@ import Testing
         #expect(server.validationStatistics.misses == 1)
     }
 
+    @Test("a context that replaces one of the same trust goes on with its cache")
+    func adopted() throws {
+        let (first, second) = (try server(), try server())
+        let client = try authority.client()
+        let chain = try #require(try connect(first, .tls13, client).chain)
+        #expect(second.adoptCaches(of: first) == ValidationCacheStatistics())
+        #expect(try connect(second, .tls13, client).chain === chain)
+        #expect(second.validationStatistics.hits == 1)
+    }
+
+    @Test(
+        "S06 a context of other trust, rules or size begins with an empty cache", arguments: 0..<3)
+    func notAdopted(difference: Int) throws {
+        let exceptions = try authority.file(authority.intermediate.pem)
+        var options = authority.serverOptions()
+        for host in options.virtualHosts.indices {
+            options.virtualHosts[host].trust?.extendedKeyUsageExceptions = [exceptions]
+        }
+        let first = try server(options)
+        let client = try authority.client()
+        let chain = try #require(try connect(first, .tls13, client).chain)
+        for host in options.virtualHosts.indices {
+            switch difference {
+            case 0: options.virtualHosts[host].trust?.maximumChainLength = 5
+            case 1: try authority.write(authority.root.pem, to: exceptions)
+            default: options.validationCache.capacity = 7
+            }
+        }
+        let second = try server(options)
+        #expect(second.adoptCaches(of: first) == first.validationStatistics)
+        #expect(try connect(second, .tls13, client).chain !== chain)
+        #expect(second.validationStatistics.hits == 0)
+    }
+
     @Test("S06 the same leaf on a host with another trust store is judged by that store")
     func otherStore() throws {
         let stranger = try TestAuthority()

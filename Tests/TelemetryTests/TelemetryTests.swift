@@ -48,6 +48,19 @@ import Testing
         #expect(samples["postern_request_duration_seconds_count"] == 2)
     }
 
+    @Test("positions of one name are one upstream, and the control plane has none of them")
+    func positions() {
+        let (one, none) = (WorkerMetrics(upstreams: 3), WorkerMetrics())
+        for (index, value) in [1, 20, 300].enumerated() {
+            one.set(.connectionsOpen, upstream: index, UInt64(value))
+        }
+        let text = PrometheusText.render([one, none], upstreams: ["a", "b", "a"])
+        let lines = text.split(separator: "\n").filter {
+            $0.hasPrefix(UpstreamMetric.connectionsOpen.name + "{")
+        }
+        #expect(lines.map { $0.split(separator: "=").last } == ["\"a\"} 301", "\"b\"} 20"])
+    }
+
     @Test("what is counted for an upstream has its name as a label, escaped")
     func upstreams() {
         let (one, two) = (WorkerMetrics(upstreams: 2), WorkerMetrics(upstreams: 2))

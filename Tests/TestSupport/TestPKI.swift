@@ -32,6 +32,13 @@ public final class TestPKI {
         try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
     }
 
+    /// Path of a deny list with the authority in it, and so with everybody.
+    public func denyListOfEverybody() throws -> String {
+        let digest = SHA256.hash(root.der).map { String(format: "%02x", $0) }.joined()
+        try write("sha256:\(digest)\n", "deny.txt")
+        return folder + "/deny.txt"
+    }
+
     /// A context that requires a client certificate, or lets it be absent.
     public func serverContext(
         _ mode: ClientCertificateMode = .required
