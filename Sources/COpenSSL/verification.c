@@ -19,3 +19,11 @@ void COpenSSL_keepFirstPresented(X509_STORE_CTX *context) {
     STACK_OF(X509) *presented = X509_STORE_CTX_get0_untrusted(context);
     while (presented != NULL && sk_X509_num(presented) > 1) X509_free(sk_X509_pop(presented));
 }
+
+STACK_OF(X509) *COpenSSL_sk_X509_new(void) { return sk_X509_new_null(); }
+
+int COpenSSL_sk_X509_push(STACK_OF(X509) *stack, X509 *certificate) {
+    return X509_up_ref(certificate) == 1 && sk_X509_push(stack, certificate) > 0;
+}
+
+void COpenSSL_sk_X509_free(STACK_OF(X509) *stack) { sk_X509_pop_free(stack, X509_free); }

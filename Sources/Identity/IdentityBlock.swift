@@ -30,14 +30,7 @@ public final class IdentityBlock: ChainAttachment, @unchecked Sendable {
 
     /// Renders `headers` for `peer`.
     public init(peer: VerifiedPeer, headers: IdentityHeaderSet) throws(IdentityError) {
-        var lines: [UInt8] = []
-        for header in headers.headers {
-            guard let value = try header.format.render(peer), !value.isEmpty else { continue }
-            guard value.count <= Self.valueLimit else { throw .tooLarge }
-            guard value.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .unrepresentable }
-            lines += Array(header.name.utf8) + Array(": ".utf8) + value + Array("\r\n".utf8)
-        }
-        guard lines.count <= Self.totalLimit else { throw .tooLarge }
+        let lines = try headers.lines(of: peer.validated)
         unsafe storage = .allocate(capacity: max(lines.count, 1))
         unsafe storage.initialize(from: lines, count: lines.count)
         count = lines.count

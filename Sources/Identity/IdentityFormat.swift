@@ -6,9 +6,9 @@ public import TLS
 public struct IdentityFormat: Sendable {
     /// Name in the configuration.
     public let name: String
-    /// The value for a peer: bytes 0x20 to 0x7E only; nil when the certificate has none, and then
-    /// no header is sent.
-    public let render: @Sendable (VerifiedPeer) throws(IdentityError) -> [UInt8]?
+    /// The value for a peer's chain: bytes 0x20 to 0x7E only; nil when the certificate has none,
+    /// and then no header is sent.
+    public let render: @Sendable (ValidatedChain) throws(IdentityError) -> [UInt8]?
 
     /// Every format there is.
     public static let all: [IdentityFormat] = [.subject, .subjectBase64]

@@ -1,3 +1,5 @@
+public import TLS
+
 /// One header that carries the identity: its name, and how its value is made.
 public struct IdentityHeader: Sendable {
     /// The field name, as sent.
@@ -54,4 +56,18 @@ public struct IdentityHeaderSet: Sendable {
 
     /// Names that no client may send.
     public var ownedNames: [String] { headers.map(\.name) }
+
+    /// The lines that say who `chain` belongs to, CRLF included: bytes, and no proof that anybody
+    /// holds the key, which only an `IdentityBlock` is made from.
+    public func lines(of chain: ValidatedChain) throws(IdentityError) -> [UInt8] {
+        var lines: [UInt8] = []
+        for header in headers {
+            guard let value = try header.format.render(chain), !value.isEmpty else { continue }
+            guard value.count <= IdentityBlock.valueLimit else { throw .tooLarge }
+            guard value.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .unrepresentable }
+            lines += Array(header.name.utf8) + Array(": ".utf8) + value + Array("\r\n".utf8)
+        }
+        guard lines.count <= IdentityBlock.totalLimit else { throw .tooLarge }
+        return lines
+    }
 }

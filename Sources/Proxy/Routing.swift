@@ -2,6 +2,7 @@ public import Authorization
 public import Core
 public import HTTP
 public import Identity
+import Telemetry
 
 /// Where requests with one path prefix go, and what they need.
 public struct Route: Sendable {
@@ -160,6 +161,34 @@ public final class VirtualHost {
             return .route(index)
         }
         return refusing == nil ? .none : .methodNotAllowed
+    }
+
+    /// The route for a request with `head`, which the handshake's virtual host must serve (S02) and
+    /// whose path must be unmistakable (S22). `index` is set as soon as the route is known.
+    func route(
+        for head: RequestHead, in bytes: ByteView, index: inout Int?
+    ) throws(Refusal) -> Route {
+        let authority = bytes[head.host]
+        let name = HostName(authority)
+        guard answers(to: name, in: authority) else {
+            throw Refusal(.misdirected, "host does not belong to the handshake's virtual host")
+        }
+        let match = route(
+            host: name, in: authority, path: bytes[head.path], method: bytes[head.methodRange])
+        let found: Route
+        switch match {
+        case .none: throw Refusal(.noRoute, "no route for this host and path")
+        case .methodNotAllowed: throw Refusal(.methodNotAllowed, "method not allowed here")
+        case .route(let position):
+            index = position
+            found = routes[position]
+        }
+        do throws(RequestError) {
+            try found.pathPolicy.check(bytes, head)
+        } catch {
+            throw Refusal(.badRequest, error.reason)
+        }
+        return found
     }
 
     /// Whether `path` lies below `prefix`; "/a" is above "/a" and "/a/b", not "/ab".

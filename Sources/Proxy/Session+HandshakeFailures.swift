@@ -43,7 +43,7 @@ extension Session {
     }
 
     /// What would mend a certificate whose names no header can carry.
-    static var identityHint: StaticString {
+    public static var identityHint: StaticString {
         "issue it with shorter names, of printable text without control characters"
     }
 

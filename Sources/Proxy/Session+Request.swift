@@ -145,27 +145,8 @@ extension Session {
                 throw Refusal(.bodyTooLarge, "request body over the limit")
             }
         }
-        let host = table.virtualHosts[virtualHost]
-        let authority = bytes[head.host]
-        let name = HostName(authority)
-        guard host.answers(to: name, in: authority) else {
-            throw Refusal(.misdirected, "host does not belong to the handshake's virtual host")
-        }
-        let path = bytes[head.path]
-        let method = bytes[head.methodRange]
-        let route: Route
-        switch host.route(host: name, in: authority, path: path, method: method) {
-        case .none: throw Refusal(.noRoute, "no route for this host and path")
-        case .methodNotAllowed: throw Refusal(.methodNotAllowed, "method not allowed here")
-        case .route(let index):
-            exchange.route = index
-            route = host.routes[index]
-        }
-        do throws(RequestError) {
-            try route.pathPolicy.check(bytes, head)
-        } catch {
-            throw Refusal(.badRequest, error.reason)
-        }
+        let route = try table.virtualHosts[virtualHost].route(
+            for: head, in: bytes, index: &exchange.route)
         exchange.upstream = route.upstream
         exchange.wantsWebSocket = head.upgradeWebSocket && route.allowsWebSocket
         switch Authorizer.decide(identity: identity, requirement: route.requirement) {

@@ -122,7 +122,7 @@ struct Assembly {
             requestTrailers: try requestTrailers())
     }
 
-    private func virtualHost(
+    func virtualHost(
         _ host: VirtualHostSettings
     ) throws(GatewayError) -> VirtualHost {
         var headers: [IdentityHeader] = []
@@ -179,7 +179,7 @@ struct Assembly {
         }
     }
 
-    private func tlsOptions(_ listener: ListenerSettings) -> ServerTLSOptions {
+    func tlsOptions(_ listener: ListenerSettings) -> ServerTLSOptions {
         let hosts = listener.virtualHosts.map { index in
             let host = settings.virtualHosts[index]
             let mode: ClientCertificateMode =

@@ -28,11 +28,12 @@ enum ClientHello {
             }
             return nil
         }
-        let chosen = name.map(server.table.host(for:)) ?? server.table.fallback
-        guard let chosen else {
-            return unsafe refuse(
-                record, name == nil ? "no server name" : "unknown server name",
-                SSL_AD_UNRECOGNIZED_NAME)
+        let chosen: Int
+        switch server.table.choose(name) {
+        case .host(let host): chosen = host
+        case .refused(let error):
+            unsafe record.pointee.refusal = error
+            return SSL_AD_UNRECOGNIZED_NAME
         }
         unsafe record.pointee.serverName = name
         guard unsafe move(ssl, to: server.hosts[chosen], server) else {

@@ -89,7 +89,7 @@ public final class ServerTLSContext {
         return left
     }
 
-    private static func makeContext(
+    static func makeContext(
         _ name: String, _ options: ServerTLSOptions, _ libraries: CryptoLibraries
     ) throws(TLSConfigurationError) -> SSLContext {
         let context = unsafe try SSLContext(

@@ -1,13 +1,14 @@
 import ArgumentParser
 
-/// The command line. Exit codes: 0 done, 1 the configuration or the start failed, 64 wrong usage.
+/// The command line. Exit codes: 0 done, 1 the configuration or the start failed, 3 explained
+/// as refused, 64 wrong usage.
 @main
 struct Postern: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "postern",
         abstract: "An edge gateway that verifies client certificates and says who the client is.",
         subcommands: [
-            RunCommand.self, CheckCommand.self, ConfigCommand.self, EchoCommand.self,
-            CertificatesCommand.self, VersionCommand.self,
+            RunCommand.self, CheckCommand.self, ExplainCommand.self, ConfigCommand.self,
+            EchoCommand.self, CertificatesCommand.self, VersionCommand.self,
         ])
 }

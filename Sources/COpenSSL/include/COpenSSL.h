@@ -69,6 +69,11 @@ int COpenSSL_SSL_set_tlsext_host_name(SSL *ssl, const char *name);
 // Stacks of certificates.
 int COpenSSL_sk_X509_num(const STACK_OF(X509) *stack);
 X509 *COpenSSL_sk_X509_value(const STACK_OF(X509) *stack, int index);
+STACK_OF(X509) *COpenSSL_sk_X509_new(void);
+// Adds a reference of its own to `certificate`.
+int COpenSSL_sk_X509_push(STACK_OF(X509) *stack, X509 *certificate);
+// Frees the certificates as well.
+void COpenSSL_sk_X509_free(STACK_OF(X509) *stack);
 
 // XN_FLAG_RFC2253, a macro over other macros.
 static const unsigned long COpenSSL_XN_FLAG_RFC2253 = XN_FLAG_RFC2253;

@@ -3,8 +3,8 @@ import TLS
 extension IdentityFormat {
     /// Base64 (RFC 4648 §4) of the sample's text in UTF-8.
     static let subjectBase64 = IdentityFormat(name: "subjectBase64") {
-        (peer) throws(IdentityError) in
-        guard let text = try SubjectText.render(peer.leaf.subject, .raw) else { return nil }
+        (chain) throws(IdentityError) in
+        guard let text = try SubjectText.render(chain.leaf.subject, .raw) else { return nil }
         return base64(text)
     }
 

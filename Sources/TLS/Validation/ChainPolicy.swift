@@ -52,30 +52,47 @@ struct ChainPolicy {
     /// Whether `refusal(of:)` decides on the Extended Key Usage alone.
     var judgesExtendedKeyUsage: Bool { extendedKeyUsage == .off || !excusedIssuers.isEmpty }
 
-    /// Why the chain that `context` verified is not good enough; nil when it is.
+    /// Something that is not good enough.
+    struct Finding {
+        let code: Int32
+        let depth: Int
+        let reason: String
+    }
+
+    /// Why the chain in `stack`, which OpenSSL has verified, is not good enough; nil when it is.
     ///
     /// - Parameter certificates: the chain, the leaf first, the anchor last.
-    func refusal(
-        of stack: OpaquePointer, _ certificates: [PeerCertificate]
-    ) -> (code: Int32, depth: Int, reason: String)? {
+    func refusal(of stack: OpaquePointer, _ certificates: [PeerCertificate]) -> Finding? {
+        unsafe findings(of: stack, certificates).first
+    }
+
+    /// Everything in that chain that is not good enough, in order.
+    func findings(of stack: OpaquePointer, _ certificates: [PeerCertificate]) -> [Finding] {
+        var found: [Finding] = []
         let isExcused = certificates.count > 1 && excusedIssuers.contains(certificates[1].der)
         for index in certificates.indices {
             guard let certificate = unsafe COpenSSL_sk_X509_value(stack, Int32(index)) else {
-                return (X509_V_ERR_UNSPECIFIED, index, "the chain is broken")
+                found.append(
+                    Finding(
+                        code: X509_V_ERR_UNSPECIFIED, depth: index, reason: "the chain is broken"))
+                return found
             }
             let isAnchor = index > 0 && index == certificates.count - 1
             if unsafe !hasStrongKey(certificate) {
                 let code = index == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL
-                return (code, index, "the key is shorter than the trust store allows")
+                found.append(
+                    Finding(
+                        code: code, depth: index,
+                        reason: "the key is shorter than the trust store allows"))
             }
             if isAnchor { continue }
             if !signatureAlgorithms.isEmpty,
                 unsafe !signatureAlgorithms.contains(X509_get_signature_nid(certificate))
             {
-                return (
-                    X509_V_ERR_CA_MD_TOO_WEAK, index,
-                    "the trust store does not allow its signature algorithm"
-                )
+                found.append(
+                    Finding(
+                        code: X509_V_ERR_CA_MD_TOO_WEAK, depth: index,
+                        reason: "the trust store does not allow its signature algorithm"))
             }
             // OpenSSL does not look where `judgesExtendedKeyUsage`; nobody is excused from it.
             if index == 0, role == .clients, unsafe !maySign(certificate) {
@@ -84,13 +101,13 @@ struct ChainPolicy {
                 )
             }
             if !isExcused, unsafe !allowsClients(certificate, isLeaf: index == 0) {
-                return (
-                    X509_V_ERR_INVALID_PURPOSE, index,
-                    "its extended key usage does not allow client authentication"
-                )
+                found.append(
+                    Finding(
+                        code: X509_V_ERR_INVALID_PURPOSE, depth: index,
+                        reason: "its extended key usage does not allow client authentication"))
             }
         }
-        return nil
+        return found
     }
 
     /// As OpenSSL asks it of clients (RFC 5280 §4.2.1.3). Without the extension all bits are set.

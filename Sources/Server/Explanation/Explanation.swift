@@ -1,0 +1,179 @@
+import Core
+import EventLoop
+public import GatewayConfiguration
+import HTTP
+import Identity
+import Proxy
+import TLS
+
+/// What is asked of `Explanation`.
+public struct ExplanationQuestion: Sendable {
+    /// PEM file of what the client presents, the leaf first.
+    public var certificates: String
+    /// The server name that the client asks for.
+    public var serverName: String?
+    /// Name of a listener; nil means the first that has a virtual host for the server name.
+    public var listener: String?
+    /// Target of a GET request; nil when only the handshake is asked about.
+    public var path: String?
+    /// When, seconds since 1970; nil for now.
+    public var time: Int64?
+
+    /// A question about `certificates`.
+    public init(certificates: String) { self.certificates = certificates }
+}
+
+/// What the gateway of a configuration would say to a client, found out without running it.
+///
+/// Every verdict is that of the code that serves: the server name's choice, `ChainVerifier`, the
+/// identity formats, parser, routes and authorizer.
+public struct Explanation {
+    /// Why the client or its request is refused.
+    struct Failure {
+        let stage: String
+        let cause: String
+        let reason: String
+        let hint: String
+        var error: TLSError?
+        var status: UInt16?
+    }
+
+    let question: ExplanationQuestion
+    let time: Int64
+    /// Each listener, and the name of its virtual host or why there is none.
+    private(set) var choices: [(listener: String, host: String?, refusal: String?)] = []
+    private(set) var host: (listener: String, name: String, mode: String)?
+    private(set) var chain: ChainExplanation?
+    /// The lines that the upstream gets; nil when it gets none of this client.
+    private(set) var headers: [String]?
+    private(set) var route: RouteExplanation?
+    private(set) var upstream: String?
+    private(set) var failure: Failure?
+
+    /// Whether the client, and its request if there is one, is accepted.
+    public var isAccepted: Bool { failure == nil }
+
+    /// Answers `question` for the gateway that `source` configures.
+    ///
+    /// - Throws: when a file cannot be used, or there is no such listener.
+    public init(
+        _ question: ExplanationQuestion, source: ConfigurationSource
+    ) throws(GatewayError) {
+        self.question = question
+        time = question.time ?? Clock.now().wallSeconds
+        let attempt = Attempt(source)
+        let settings = try attempt.settings.get()
+        if let name = question.listener,
+            !settings.listeners.contains(where: { $0.name == name })
+        {
+            throw GatewayError("there is no listener '\(name)'")
+        }
+        try choose(Assembly(start: settings, files: attempt.files))
+    }
+
+    /// Which virtual host it is, and what that makes of the client.
+    private mutating func choose(_ assembly: Assembly) throws(GatewayError) {
+        let settings = assembly.settings
+        var chosen: (listener: Int, host: Int, options: ServerTLSOptions)?
+        var refusal: TLSError?
+        for (index, listener) in settings.listeners.enumerated() {
+            if let name = question.listener, name != listener.name { continue }
+            let options = assembly.tlsOptions(listener)
+            switch try Self.using({ () throws(TLSConfigurationError) in
+                try options.choose(serverName: question.serverName)
+            }) {
+            case .host(let host):
+                choices.append((listener.name, options.virtualHosts[host].name, nil))
+                if chosen == nil { chosen = (index, host, options) }
+            case .refused(let error):
+                choices.append((listener.name, nil, error.reason))
+                if refusal == nil { refusal = error }
+            }
+        }
+        guard let chosen else {
+            if let refusal { refuse("serverName", refusal) }
+            return
+        }
+        let virtualHost = chosen.options.virtualHosts[chosen.host]
+        let listener = settings.listeners[chosen.listener]
+        host = (listener.name, virtualHost.name, virtualHost.clientCertificate.rawValue)
+        var peer: ValidatedChain?
+        if virtualHost.clientCertificate != .off {
+            let explained = try Self.using { () throws(TLSConfigurationError) in
+                let revocation = try RevocationSet.load(
+                    settings.revocation, generation: 1, now: time, previous: nil)
+                return try ChainExplanation(
+                    certificates: question.certificates, host: chosen.host, of: chosen.options,
+                    revocation: revocation, at: time)
+            }
+            chain = explained
+            switch explained.verdict {
+            case .valid(let valid): peer = valid
+            case .refused(let error):
+                refuse("handshake", error)
+                return
+            }
+        }
+        let position = listener.virtualHosts[chosen.host]
+        try request(peer, settings.virtualHosts[position], assembly)
+    }
+
+    /// What comes after the handshake.
+    private mutating func request(
+        _ peer: ValidatedChain?, _ settings: VirtualHostSettings, _ assembly: Assembly
+    ) throws(GatewayError) {
+        let host = try assembly.virtualHost(settings)
+        headers = []
+        if let peer {
+            do throws(IdentityError) {
+                let lines = try host.identityHeaders.lines(of: peer)
+                headers = String(decoding: lines, as: UTF8.self).split(separator: "\r\n")
+                    .map(String.init)
+            } catch {
+                headers = nil
+                failure = Failure(
+                    stage: "identity", cause: "identity_refused", reason: "\(error)",
+                    hint: "\(Session.identityHint)")
+                return
+            }
+        }
+        guard let path = question.path else { return }
+        let limits = assembly.settings.limits
+        let explained = host.explain(
+            target: path, host: authority(of: settings), isVerified: peer != nil,
+            limits: HeadLimits(
+                headBytes: limits.headBytes, fieldCount: limits.headerCount,
+                targetBytes: limits.uriBytes))
+        route = explained
+        upstream = explained.upstream.map { assembly.settings.upstreams[$0].name }
+        if let refused = explained.refused {
+            headers = nil
+            failure = Failure(
+                stage: "request", cause: refused.symbol, reason: refused.detail,
+                hint: "compare the request with the routes of '\(settings.name)'",
+                status: refused.status)
+        }
+    }
+
+    /// What the request says in its Host field: the server name, or one that the host answers to.
+    func authority(of settings: VirtualHostSettings) -> String {
+        if let name = question.serverName { return name }
+        let names = settings.serverNames.filter { !$0.hasPrefix("*") }
+        return names.first ?? "localhost"
+    }
+
+    private static func using<Result>(
+        _ body: () throws(TLSConfigurationError) -> Result
+    ) throws(GatewayError) -> Result {
+        do throws(TLSConfigurationError) { return try body() } catch {
+            throw GatewayError("\(error)")
+        }
+    }
+
+    private mutating func refuse(_ stage: String, _ error: TLSError) {
+        let diagnosis = error.diagnosis
+        failure = Failure(
+            stage: stage, cause: diagnosis.cause.rawValue, reason: error.reason,
+            hint: diagnosis.hint, error: error)
+    }
+}
