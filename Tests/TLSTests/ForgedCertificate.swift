@@ -95,13 +95,14 @@ final class ForgedKey {
         selection: Int32
     ) throws -> ForgedKey {
         var parameters = unsafe parts.map { part in
+            // OpenSSL wants a zero behind a text, whatever size it is told.
             let memory = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: part.bytes.count, alignment: 8)
-            unsafe memory.copyBytes(from: part.bytes)
+                byteCount: part.bytes.count + 1, alignment: 8)
+            unsafe memory.copyBytes(from: part.bytes + [0])
             return unsafe OSSL_PARAM(
                 key: UnsafeRawPointer(part.name.utf8Start).assumingMemoryBound(to: CChar.self),
-                data_type: part.type, data: memory.baseAddress, data_size: memory.count,
-                return_size: 0)
+                data_type: part.type, data: memory.baseAddress,
+                data_size: part.bytes.count, return_size: 0)
         }
         unsafe parameters.append(OSSL_PARAM())
         let context = unsafe EVP_PKEY_CTX_new_from_name(nil, algorithm, nil)
@@ -239,6 +240,32 @@ final class ForgedCertificate {
     }
 
     deinit { unsafe X509_free(pointer) }
+
+    /// The same certificate with the other signature that ECDSA over P-256 allows: with n - s in
+    /// the place of s. Anybody can make it.
+    func twin() throws -> ForgedCertificate {
+        let copy = unsafe try #require(unsafe X509_dup(pointer))
+        var bits: UnsafePointer<ASN1_BIT_STRING>?
+        unsafe X509_get0_signature(&bits, nil, copy)
+        let target = unsafe UnsafeMutablePointer(mutating: try #require(unsafe bits))
+        var cursor: UnsafePointer<UInt8>? = unsafe UnsafePointer(target.pointee.data)
+        let signature = unsafe d2i_ECDSA_SIG(nil, &cursor, Int(target.pointee.length))
+        defer { unsafe ECDSA_SIG_free(signature) }
+        var order: OpaquePointer?
+        defer { unsafe BN_free(order) }
+        unsafe BN_hex2bn(
+            &order, "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551")
+        let other = unsafe BN_new()
+        #expect(unsafe BN_sub(other, order, ECDSA_SIG_get0_s(signature)) == 1)
+        #expect(unsafe ECDSA_SIG_set0(signature, BN_dup(ECDSA_SIG_get0_r(signature)), other) == 1)
+        var der = [UInt8](repeating: 0, count: unsafe Int(i2d_ECDSA_SIG(signature, nil)))
+        unsafe der.withUnsafeMutableBufferPointer { room in
+            var cursor = room.baseAddress
+            _ = unsafe i2d_ECDSA_SIG(signature, &cursor)
+        }
+        #expect(unsafe ASN1_STRING_set(target, der, Int32(der.count)) == 1)
+        return try unsafe ForgedCertificate(owning: copy, subject, key, issuer)
+    }
 
     var pem: String {
         "-----BEGIN CERTIFICATE-----\n"

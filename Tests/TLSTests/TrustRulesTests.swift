@@ -31,6 +31,8 @@ import Testing
         let client = try forge.client([leaf, intermediate]) { $0.keepsSessions = true }
         var first = EnginePair(try server(), client)
         try first.run()
+        try first.write([1], .server)
+        try first.run()
         _ = try first.read(.client)
         let session = first.client.takeSession()
         #expect(first.server.peer != nil && session != nil)
@@ -71,7 +73,7 @@ import Testing
     @Test("a cipher suite that authenticates nobody does not get round a required certificate")
     func anonymousSuites() throws {
         for mode in [ClientCertificateMode.required, .optional] {
-            let server = try forge.server(mode: mode) {
+            let server = try forge.server(.stock, mode: mode) {
                 $0.cipherSuites12 = "AECDH-AES256-SHA:@SECLEVEL=0"
                 $0.virtualHosts[0].trust?.securityLevel = 0
             }
@@ -88,7 +90,7 @@ import Testing
 
     @Test("a server that shows no certificate is not the one that was to be verified")
     func anonymousServer() throws {
-        let server = try forge.server(mode: .off) {
+        let server = try forge.server(.stock, mode: .off) {
             $0.cipherSuites12 = "AECDH-AES256-SHA:@SECLEVEL=0"
         }
         var trust = TrustStoreOptions(file: forge.authority.clientTrust)
@@ -101,6 +103,41 @@ import Testing
         let (isEstablished, name) = (pair.client.isEstablished, pair.server.cipherName)
         #expect(!isEstablished && name == "AECDH-AES256-SHA")
         #expect(pair.clientError?.kind == .certificate)
+    }
+
+    /// ECDSA gives every certificate a second encoding, with a second fingerprint.
+    @Test("S18 what is denied is denied in both of its encodings")
+    func twins() throws {
+        let leaf = try forge.leaf("leaf", below: intermediate)
+        let twin = try leaf.twin()
+        #expect(twin.der != leaf.der)
+        let chain = try #require(try forge.connect([leaf, intermediate], to: forge.server()).chain)
+        let other = try #require(try forge.connect([twin, intermediate], to: forge.server()).chain)
+        let member = chain.members[0]
+        #expect(member.twinFingerprint == other.fingerprint)
+        #expect(other.members[0].twinFingerprint == chain.fingerprint)
+        #expect(chain.holder == other.holder)
+        func hexadecimal(_ bytes: [UInt8]) -> String {
+            bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        }
+        for entry in [
+            "spki-sha256:" + hexadecimal(member.publicKeyHash.bytes),
+            "issuer-sha256:" + hexadecimal(member.issuerNameHash.bytes) + " serial:"
+                + hexadecimal(chain.leaf.serialNumber),
+            "sha256:" + hexadecimal(member.fingerprint.bytes),
+            "sha256:" + hexadecimal(other.fingerprint.bytes),
+            "sha256:" + hexadecimal(chain.members[1].fingerprint.bytes),
+        ] {
+            var options = RevocationOptions(issuers: [])
+            options.denyListFiles = [try forge.authority.file(entry)]
+            let server = try forge.server()
+            server.revocation = try RevocationSet.load(
+                options, generation: 1, now: forge.now, previous: nil)
+            for presented in [leaf, twin] {
+                let refused = try forge.connect([presented, intermediate], to: server)
+                #expect(refused.error?.x509Code == X509_V_ERR_CERT_REVOKED, "\(entry)")
+            }
+        }
     }
 
     @Test("S12 sessions need an OpenSSL whose copies are clean")

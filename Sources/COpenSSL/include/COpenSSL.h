@@ -3,6 +3,8 @@
 // OpenSSL as Swift sees it: the headers, one named function per macro, and the sans-I/O BIO.
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

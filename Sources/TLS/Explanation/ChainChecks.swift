@@ -68,7 +68,7 @@ struct ChainChecks {
         for name in parts { set(name, .passed) }
         if !isTooLong { set(.anchor, .passed) }
         guard findings.isEmpty else { return chain }
-        members = unsafe ChainMember.chain(count: chain.count) { index in
+        members = unsafe ChainMember.chain(chain.map(\.certificate)) { index in
             unsafe COpenSSL_sk_X509_value(stack, Int32(index))
         }
         let refused = unsafe policy.findings(of: stack, chain.map(\.certificate))

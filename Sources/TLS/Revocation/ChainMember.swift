@@ -10,6 +10,9 @@ public struct ChainMember: Hashable, Sendable {
     public let serialNumber: SerialNumber
     /// SHA-256 of the certificate, DER.
     public let fingerprint: Fingerprint
+    /// SHA-256 of the other encoding that everybody can make of it (`SignatureTwin`); nil when
+    /// there is none.
+    public let twinFingerprint: Fingerprint?
     /// SHA-256 of its SubjectPublicKeyInfo, DER.
     public let publicKeyHash: Fingerprint
     /// SHA-256 of its issuer's name, DER as in the certificate.
@@ -26,14 +29,26 @@ public struct ChainMember: Hashable, Sendable {
         if let issuer = unsafe issuer {
             guard let key = unsafe Self.issuerKey(of: issuer) else { return nil }
             issuerKey = key
+            switch unsafe SignatureTwin.find(of: certificate, parsed.der, issuer: issuer) {
+            case .none: twinFingerprint = nil
+            case .encoding(let twin): twinFingerprint = Fingerprint(of: twin)
+            case .failed: return nil
+            }
         } else {
             issuerKey = nil
+            twinFingerprint = nil
         }
         serialNumber = SerialNumber(parsed.serialNumber)
         fingerprint = Fingerprint(of: parsed.der)
         publicKeyHash = Fingerprint(of: publicKey)
         issuerNameHash = Fingerprint(of: parsed.issuerDER)
         issuerCanonicalHash = issuerName.digest
+    }
+
+    /// The same for both encodings of the certificate, of which its holder may choose.
+    var commonFingerprint: Fingerprint {
+        guard let twinFingerprint else { return fingerprint }
+        return twinFingerprint.words < fingerprint.words ? twinFingerprint : fingerprint
     }
 
     /// The members of a validated chain: `certificates`, parsed, the leaf first, the anchor last,

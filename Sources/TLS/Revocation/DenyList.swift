@@ -2,7 +2,8 @@
 ///
 /// One entry to a line; `#` begins a comment. Hexadecimal digits may stand in pairs with colons.
 ///
-///     sha256:9F:86:…             a certificate, by the SHA-256 of its DER
+///     sha256:9F:86:…             a certificate, by the SHA-256 of its DER, and its twin
+///                                (`SignatureTwin`)
 ///     spki-sha256:n4bQ…=         every certificate of a key, by the SHA-256 of its
 ///                                SubjectPublicKeyInfo: hexadecimal or base64
 ///     issuer:"CN=CA,C=DE" serial:01AB
@@ -80,7 +81,9 @@ final class DenyList: Sendable {
 
     /// Whether an entry names `member`.
     func contains(_ member: ChainMember) -> Bool {
-        fingerprints.contains(member.fingerprint) || publicKeys.contains(member.publicKeyHash)
+        fingerprints.contains(member.fingerprint)
+            || member.twinFingerprint.map(fingerprints.contains) == true
+            || publicKeys.contains(member.publicKeyHash)
             || canonicalIssuers.contains(
                 IssuedNumber(issuer: member.issuerCanonicalHash, serial: member.serialNumber))
             || encodedIssuers.contains(

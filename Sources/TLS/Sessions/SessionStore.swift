@@ -74,12 +74,13 @@ public final class SessionStore: Sendable {
         }
 
         var owner: Owner? {
-            identity.chain.map { Owner(leaf: $0.fingerprint, binding: identity.binding) }
+            identity.chain.map { Owner(leaf: $0.holder, binding: identity.binding) }
         }
     }
 
     /// Whose sessions are counted together.
     struct Owner: Hashable {
+        /// `ValidatedChain.holder`.
         let leaf: Fingerprint
         let binding: Fingerprint
     }

@@ -96,9 +96,10 @@ struct ChainPolicy {
             }
             // OpenSSL does not look where `judgesExtendedKeyUsage`; nobody is excused from it.
             if index == 0, role == .clients, unsafe !maySign(certificate) {
-                return (
-                    X509_V_ERR_INVALID_PURPOSE, index, "its key usage does not allow signing"
-                )
+                found.append(
+                    Finding(
+                        code: X509_V_ERR_INVALID_PURPOSE, depth: index,
+                        reason: "its key usage does not allow signing"))
             }
             if !isExcused, unsafe !allowsClients(certificate, isLeaf: index == 0) {
                 found.append(

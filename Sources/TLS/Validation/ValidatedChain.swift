@@ -39,6 +39,9 @@ public final class ValidatedChain: Sendable {
         notAfter = certificates.map(\.notAfter).min() ?? .min
         self.members = members
     }
+
+    /// What the leaf is counted by: the same whichever of its two encodings was presented.
+    var holder: Fingerprint { members.first?.commonFingerprint ?? fingerprint }
 }
 
 /// A peer whose certificate was verified *and* who proved that it holds the key.
