@@ -167,7 +167,7 @@ static struct io_uring_sqe *next_sqe(CLinux_ring *ring) {
 
 void CLinux_ring_accept(CLinux_ring *ring, int fd, uint64_t user_data) {
     struct io_uring_sqe *sqe = next_sqe(ring);
-    io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     sqe->user_data = user_data;
 }
 
@@ -250,6 +250,13 @@ int CLinux_ring_wait(CLinux_ring *ring, int64_t timeout) {
         result = io_uring_submit_and_wait_timeout(&ring->io, &cqe, 1, &limit, NULL);
     }
     return result < 0 ? result : 0;
+}
+
+void CLinux_ring_submit(CLinux_ring *ring) {
+    if (io_uring_sq_ready(&ring->io) == 0) return;
+    ring->system_calls++;
+    // What the kernel does not take now it takes in the next wait.
+    (void)io_uring_submit(&ring->io);
 }
 
 unsigned CLinux_ring_reap(CLinux_ring *ring, CLinux_completion *out, unsigned limit) {

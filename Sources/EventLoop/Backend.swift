@@ -73,6 +73,10 @@ public protocol Backend: ~Copyable {
     /// One turn: submits, waits for a completion or the deadline, reads both clocks.
     mutating func wait(until deadline: Instant)
 
+    /// Lets operations that were started go ahead before the next `wait`: for whoever is going to
+    /// compute for longer than a system call takes.
+    mutating func submit()
+
     /// The next completion of this turn, or nil when there is none left.
     mutating func nextCompletion() -> Completion?
 

@@ -81,6 +81,9 @@ public struct EpollBackend: ~Copyable, Backend {
         }
     }
 
+    /// Nothing to do: operations are tried when they are started.
+    public mutating func submit() {}
+
     /// The next completion of this turn, or nil when there is none left.
     public mutating func nextCompletion() -> Completion? {
         table.held.reclaim()

@@ -24,7 +24,7 @@ public struct LoopOptions: Sendable, Equatable {
     /// The most bytes epoll reads from one socket per turn.
     public var epollReadSize = 32_768
     /// The most connections epoll accepts from one listener per turn.
-    public var acceptBudget = 64
+    public var acceptBudget = 4
 
     /// The defaults.
     public init() {}

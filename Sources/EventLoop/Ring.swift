@@ -111,6 +111,8 @@ struct Ring: ~Copyable {
 
     func wait(_ timeout: Int64) { _ = unsafe CLinux_ring_wait(raw, timeout) }
 
+    func submit() { unsafe CLinux_ring_submit(raw) }
+
     @unsafe
     func reap(_ batch: UnsafeMutablePointer<CLinux_completion>, _ limit: Int) -> Int {
         unsafe Int(CLinux_ring_reap(raw, batch, UInt32(limit)))

@@ -30,7 +30,7 @@ struct Socket {
         static let closeDone = Flags(rawValue: 1 << 9)
 
         // io_uring
-        /// A multishot accept or receive is in flight.
+        /// An accept or a receive is in flight.
         static let isArmed = Flags(rawValue: 1 << 10)
         /// Its cancellation was asked for.
         static let isCancelling = Flags(rawValue: 1 << 11)

@@ -7,7 +7,11 @@ extension UringBackend {
     mutating func report(_ handle: SlabHandle) -> Completion? {
         guard table.isOpen(handle) else { return nil }
         guard table.sockets[handle].has(.isListener) else { return reportHeld(handle) }
-        return table.takeHeldConnection(handle)
+        let completion = table.takeHeldConnection(handle)
+        if table.sockets[handle].has(.wantsInput), table.sockets[handle].held.isEmpty {
+            arm(handle)
+        }
+        return completion
     }
 
     /// Delivers kept bytes; the kernel receives again only when none are left, for else what is
@@ -151,10 +155,8 @@ extension UringBackend {
         _ handle: SlabHandle, _ entry: CLinux_completion
     ) -> Completion? {
         let wantsInput = table.sockets[handle].has(.wantsInput)
-        if CLinux_completion_more(entry.flags) == 0 {
-            table.sockets[handle].flags.remove([.isArmed, .isCancelling])
-            if wantsInput && !Self.pausesListener(entry.result) { rearm(handle) }
-        }
+        table.sockets[handle].flags.remove([.isArmed, .isCancelling])
+        if wantsInput && !Self.pausesListener(entry.result) { arm(handle) }
         if entry.result >= 0 {
             table.statistics.accepted += 1
             guard wantsInput else {

@@ -93,7 +93,8 @@ extension UringBackend {
         arm(handle)
     }
 
-    /// Starts the multishot operation unless it runs, or the stream has ended.
+    /// Starts the receive or accept unless it runs, or the stream has ended. Receives are
+    /// multishot; accepts are not, for one would take the whole backlog while all others wait.
     mutating func arm(_ handle: SlabHandle) {
         let flags = table.sockets[handle].flags
         guard flags.isDisjoint(with: [.isArmed, .hasEnd]) else { return }
@@ -106,7 +107,7 @@ extension UringBackend {
         }
     }
 
-    /// Asks the kernel to end the multishot operation; its last completion still follows.
+    /// Asks the kernel to end that operation; its last completion still follows.
     mutating func cancelArmed(_ handle: SlabHandle) {
         let flags = table.sockets[handle].flags
         guard flags.contains(.isArmed), !flags.contains(.isCancelling) else { return }

@@ -2,7 +2,7 @@ internal import CLinux
 public import Core
 internal import Glibc
 
-/// Completions from io_uring: multishot accepts and receives, provided buffers, one system call
+/// Completions from io_uring: multishot receives, provided buffers, one system call
 /// per turn.
 ///
 /// Made on, and used by, one thread. A pause is lazy: the kernel's receive is cancelled when more
@@ -70,6 +70,9 @@ public struct UringBackend: ~Copyable, Backend {
         if ring.hasOverflowed { table.statistics.completionOverflows += 1 }
         table.beginTurn()
     }
+
+    /// Gives the kernel what is queued, with one system call when there is any.
+    public mutating func submit() { ring.submit() }
 
     /// The next completion of this turn, or nil when there is none left.
     public mutating func nextCompletion() -> Completion? {

@@ -3,14 +3,10 @@ import Core
 /// Handshakes whose bytes have come and wait for their turn, first come, first served.
 ///
 /// A step of a handshake is a few hundred microseconds of arithmetic, as long as twenty requests.
-/// So a turn of the loop serves established connections first and then a few steps, and whoever
-/// has an established connection waits for no more than those.
+/// So a turn of the loop serves established connections first, then one step, and whoever has an
+/// established connection waits for no more than that.
 struct HandshakeQueue: ~Copyable {
-    /// Steps in one turn. More of them save little: a turn costs a system call or two.
-    static let stepsPerTurn = 2
-
     private var waiting: FixedQueue<SlabHandle>
-    private var stepsLeft = 0
     private let longest: Int
     private var isAccepting = true
 
@@ -33,18 +29,8 @@ struct HandshakeQueue: ~Copyable {
     /// - Precondition: the queue is not full.
     mutating func append(_ handle: SlabHandle) { waiting.append(handle) }
 
-    /// A turn of the loop begins.
-    mutating func beginTurn() { stepsLeft = Self.stepsPerTurn }
-
-    /// The handshake whose turn it is; nil when none waits, or this turn has had its steps.
-    mutating func next() -> SlabHandle? {
-        guard stepsLeft > 0, let handle = waiting.popFirst() else { return nil }
-        stepsLeft -= 1
-        return handle
-    }
-
-    /// The handshake that `next` gave was closed while it waited: that was no step.
-    mutating func nextWasClosed() { stepsLeft += 1 }
+    /// The handshake whose turn it is, if one waits. It may have been closed meanwhile.
+    mutating func popFirst() -> SlabHandle? { waiting.popFirst() }
 
     /// Whether connections are to be accepted from now on; nil when it is as before.
     mutating func acceptingChange() -> Bool? {

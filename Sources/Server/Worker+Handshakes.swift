@@ -2,7 +2,7 @@ import Core
 import EventLoop
 import Proxy
 
-// Established connections first, then a few steps of handshakes: see `HandshakeQueue`.
+// Established connections first, then a step of a handshake: see `HandshakeQueue`.
 extension Worker where Loop: ~Copyable {
     /// Holds `bytes` of a handshake back until its turn; false when they are to be read now.
     mutating func postpone(_ handle: SlabHandle, _ bytes: ByteView) -> Bool {
@@ -21,18 +21,16 @@ extension Worker where Loop: ~Copyable {
         return true
     }
 
-    /// The turn's steps of handshakes, each followed by what has become ready meanwhile.
-    mutating func stepHandshakes() {
-        steps.beginTurn()
-        while let handle = steps.next() {
-            guard clients.contains(handle), !clients[handle].isClosing else {
-                steps.nextWasClosed()
-                continue
-            }
+    /// The turn's step of a handshake, after what established connections have to send.
+    mutating func stepHandshake() {
+        if !steps.isEmpty { loop.submit() }
+        while let handle = steps.popFirst() {
+            guard clients.contains(handle), !clients[handle].isClosing else { continue }
             clients[handle].isWaitingForStep = false
             clients[handle].mayStep = true
             loop.resumeReceiving(clients[handle].socket)
             handleCompletions()
+            break
         }
         guard let accepts = steps.acceptingChange() else { return }
         for listener in listeners {

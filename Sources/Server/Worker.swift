@@ -86,7 +86,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             for listener in served { listener.context.setTime(turn.now) }
             for context in retired { context.setTime(turn.now) }
             handleCompletions()
-            stepHandshakes()
+            stepHandshake()
             expireTimers()
             if sweep != nil { continueSweep() }
             if turn.now.monotonic >= nextTick { tick() }

@@ -272,6 +272,30 @@ import Testing
         try withBackend(kind, Body())
     }
 
+    @Test("a listener that had accepted when it was paused goes on", arguments: Kind.allCases)
+    func resumedAfterAccepting(kind: Kind) throws {
+        struct Body: Script {
+            func run<B: Backend & ~Copyable>(_ loop: inout Loopback<B>) throws {
+                let (listener, address) = try loop.listen(owner: 1_000)
+                loop.backend.wait(until: Clock.monotonic())
+                for owner in 0..<3 {
+                    let client = try loop.backend.connect(to: address, owner: UInt64(owner)).get()
+                    // io_uring accepts in this turn; the pause comes before anyone has heard of it.
+                    loop.backend.wait(until: Clock.monotonic() + .milliseconds(20))
+                    loop.backend.pauseAccepting(listener)
+                    #expect(!loop.idle(milliseconds: 30).has(.accept, 1_000))
+                    loop.backend.resumeAccepting(listener)
+                    let events = loop.run { $0.has(.accept, 1_000) }
+                    try #require(events.results(.accept, 1_000).count == 1)
+                    for accepted in events.results(.accept, 1_000) { Sockets.close(accepted) }
+                    loop.backend.close(client, reset: true)
+                }
+                #expect(loop.run { $0.has(.close, 2) }.has(.close, 2))
+            }
+        }
+        try withBackend(kind, Body())
+    }
+
     @Test("closing a paused listener closes what it had accepted", arguments: Kind.allCases)
     func closedWhilePaused(kind: Kind) throws {
         struct Body: Script {

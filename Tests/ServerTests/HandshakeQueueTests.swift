@@ -3,75 +3,26 @@ import Testing
 
 @testable import Server
 
-@Suite("handshakes are served in order of arrival, a few in each turn")
+@Suite("handshakes are served in order of arrival")
 struct HandshakeQueueTests {
     private func handle(_ slot: Int) -> SlabHandle {
         SlabHandle(slot: UInt32(slot), generation: 1)
     }
 
-    /// The slots that one turn serves; those of `closed` turn out to be closed.
-    private func turn(_ queue: inout HandshakeQueue, closed: Set<UInt32> = []) -> [UInt32] {
-        queue.beginTurn()
-        var served: [UInt32] = []
-        while let handle = queue.next() {
-            if closed.contains(handle.slot) {
-                queue.nextWasClosed()
-            } else {
-                served.append(handle.slot)
-            }
-        }
-        return served
-    }
-
-    @Test("first come, first served, no more than two in a turn, and none is lost") func order() {
+    @Test("first come, first served, and none is lost") func order() {
         var queue = HandshakeQueue(limit: 16)
-        var served = turn(&queue)
-        #expect(served == [])
-        for slot in 0..<5 { queue.append(handle(slot)) }
-        served = turn(&queue)
-        #expect(served == [0, 1])
+        var served = [queue.popFirst()]
+        for slot in 0..<3 { queue.append(handle(slot)) }
+        served += [queue.popFirst()]
         queue.append(handle(9))
         queue.append(handle(0))
-        served = turn(&queue)
-        #expect(served == [2, 3])
         let count = queue.count
-        #expect(count == 3)
-        served = turn(&queue) + turn(&queue)
-        #expect(served == [4, 9, 0])
+        #expect(count == 4)
+        for _ in 0..<4 { served.append(queue.popFirst()) }
         let isEmpty = queue.isEmpty
         #expect(isEmpty)
-        served = turn(&queue)
-        #expect(served == [])
-    }
-
-    @Test("what is added during a turn has its share of that turn only") func duringTurn() {
-        var queue = HandshakeQueue(limit: 16)
-        queue.append(handle(0))
-        queue.beginTurn()
-        var served = [queue.next()]
-        for slot in 1..<4 { queue.append(handle(slot)) }
-        served += [queue.next(), queue.next()]
-        #expect(served == [handle(0), handle(1), nil])
-        let later = turn(&queue)
-        #expect(later == [2, 3])
-    }
-
-    @Test("handshakes that were closed meanwhile cost no step") func closed() {
-        var queue = HandshakeQueue(limit: 16)
-        for slot in 0..<10 { queue.append(handle(slot)) }
-        var served = turn(&queue, closed: [0, 1, 2, 4, 5])
-        #expect(served == [3, 6])
-        served = turn(&queue, closed: [7, 8, 9])
-        let isEmpty = queue.isEmpty
-        #expect(served == [] && isEmpty)
-    }
-
-    @Test("without a turn nothing is served") func budget() {
-        var queue = HandshakeQueue(limit: 4)
-        queue.append(handle(0))
-        let next = queue.next()
-        let count = queue.count
-        #expect(next == nil && count == 1)
+        served.append(queue.popFirst())
+        #expect(served == [nil, handle(0), handle(1), handle(2), handle(9), handle(0), nil])
     }
 
     @Test("it has a maximum") func full() {
@@ -103,8 +54,7 @@ struct HandshakeQueueTests {
         while queue.count > longest / 2 {
             let during = change(&queue)
             #expect(during == [nil, true])
-            queue.beginTurn()
-            _ = queue.next()
+            _ = queue.popFirst()
         }
         let after = change(&queue) + change(&queue)
         #expect(after == [true, false, nil, false])

@@ -63,6 +63,9 @@ void CLinux_ring_close(CLinux_ring *ring, int fd, uint64_t user_data);
 /// Submits, then waits for one completion or `timeout` nanoseconds (negative: no limit, 0: only
 /// look). Returns 0, -ETIME, -EINTR or another -errno.
 int CLinux_ring_wait(CLinux_ring *ring, int64_t timeout);
+
+/// Gives the kernel what is queued; waits for nothing.
+void CLinux_ring_submit(CLinux_ring *ring);
 /// Moves up to `limit` completions to `out`; returns how many.
 unsigned CLinux_ring_reap(CLinux_ring *ring, CLinux_completion *out, unsigned limit);
 /// 1 when the kernel holds completions back because the completion queue is full.
