@@ -72,6 +72,21 @@ extension Worker where Loop: ~Copyable {
         current.receipt.sign()
     }
 
+    /// Tells the next connections that the gateway is going to stop.
+    mutating func continueDraining() {
+        guard let start = drainSlot else { return }
+        let end = min(start + Self.sweepStep, clients.slotsInUse)
+        var slot = start
+        while slot < end {
+            if let handle = clients.handle(inSlot: slot), !clients[handle].isClosing {
+                clients[handle].session.drain(&turn)
+                perform(for: handle)
+            }
+            slot += 1
+        }
+        drainSlot = end < clients.slotsInUse ? end : nil
+    }
+
     /// Lets go of contexts that no connection was made with any more.
     mutating func dropRetiredContexts() {
         var index = retired.count - 1

@@ -41,6 +41,8 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     /// Contexts of earlier generations that connections may still use.
     var retired: [ServerTLSContext] = []
     var sweep: Sweep?
+    /// The next client to hear that the gateway is going to stop.
+    var drainSlot: Int?
     /// What validation caches have done that are no more.
     var forgotten = ValidationCacheStatistics()
     let mailbox: Mailbox<ControlMessage>
@@ -89,15 +91,16 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             stepHandshake()
             expireTimers()
             if sweep != nil { continueSweep() }
+            if drainSlot != nil { continueDraining() }
             if turn.now.monotonic >= nextTick { tick() }
         }
         shutdown()
     }
 
     /// Until when the worker may sleep: not at all while handshakes wait for their turn, or
-    /// connections to hear of a reload.
+    /// connections to hear of a reload or of the end.
     private var nextDeadline: Instant {
-        steps.isEmpty && sweep == nil
+        steps.isEmpty && sweep == nil && drainSlot == nil
             ? min(min(timers.nextDeadline, nextTick), stopAt) : turn.now.monotonic
     }
 
@@ -238,13 +241,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         nextTick = turn.now.monotonic
         for listener in listeners { loop.close(listener, reset: false) }
         listeners.removeAll()
-        for slot in 0..<clients.slotsInUse {
-            guard let handle = clients.handle(inSlot: slot), !clients[handle].isClosing else {
-                continue
-            }
-            clients[handle].session.drain(&turn)
-            perform(for: handle)
-        }
+        drainSlot = 0
     }
 
     /// Ends every connection, and waits until no operation refers to our memory.

@@ -118,6 +118,7 @@ public struct TLSEngine: ~Copyable {
         let status = exchange(&input, &output) { unsafe SSL_do_handshake(ssl) }
         if status == 1 {
             if let error = establish() { return .failed(fail(error)) }
+            releaseBuffers()
             return .complete
         }
         switch unsafe SSL_get_error(ssl, status) {
@@ -212,7 +213,10 @@ public struct TLSEngine: ~Copyable {
             }
             unfinishedWrite = 0
             total += written
-            if unsafe !record.pointee.minted.isEmpty { storeSessions() }
+            if unsafe !record.pointee.minted.isEmpty {
+                storeSessions()
+                releaseBuffers()
+            }
         }
         return .accepted(total)
     }
@@ -335,6 +339,10 @@ public struct TLSEngine: ~Copyable {
         unsafe record.pointee.verification = nil
         return nil
     }
+
+    /// Frees the 16 KiB that libssl reads handshakes into, which it would keep until a read finds
+    /// nothing. What has not been read or sent stays.
+    private func releaseBuffers() { _ = unsafe SSL_free_buffers(ssl) }
 
     /// Keeps the sessions that the client was told of. Those of a resumed connection were copied
     /// with their identity, deadline and all; the others begin with this peer.
