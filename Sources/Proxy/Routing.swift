@@ -2,6 +2,7 @@ public import Authorization
 public import Core
 public import HTTP
 public import Identity
+public import TLS
 import Telemetry
 
 /// Where requests with one path prefix go, and what they need.
@@ -52,9 +53,8 @@ public final class VirtualHost {
     public let identityHeaders: IdentityHeaderSet
     /// Routes, longest prefix first; a route with a host stands before one without.
     public let routes: [Route]
-    /// Fingerprint of what its clients have to prove: the mode, the trusted authorities, the
-    /// length of a chain. A connection survives a reload only where it is the same.
-    public let admission: [UInt8]
+    /// What its clients have to prove. A connection survives a reload only where it has done so.
+    public let admission: Admission
 
     private struct Entry {
         var host: ByteRange
@@ -84,7 +84,7 @@ public final class VirtualHost {
     /// empty list answers to every name).
     public init(
         name: String, serverNames: [String], identityHeaders: IdentityHeaderSet, routes: [Route],
-        admission: [UInt8] = []
+        admission: Admission = .open
     ) {
         self.name = name
         self.admission = admission

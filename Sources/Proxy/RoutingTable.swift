@@ -1,4 +1,5 @@
 public import HTTP
+import TLS
 
 /// What decides on the requests of one listener: its virtual hosts, and what is done to messages.
 ///
@@ -45,10 +46,10 @@ public final class RoutingTable {
     }
 
     /// Where connections of `host`, which stands in an older table, belong in this one: the
-    /// virtual host of that name, if its clients have to prove the same; else nowhere.
-    func place(for host: VirtualHost) -> Int? {
+    /// virtual host of that name, if `peer` has proved what is asked there; else nowhere.
+    func place(for host: VirtualHost, peer: VerifiedPeer?) -> Int? {
         guard let index = indexByName[host.name],
-            virtualHosts[index].admission == host.admission
+            virtualHosts[index].admission.includes(peer, of: host.admission)
         else { return nil }
         return index
     }

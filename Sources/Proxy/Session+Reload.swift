@@ -17,7 +17,7 @@ extension Session {
             // Its virtual host is not known yet; `establish` looks again.
             successor = newer
         case .readingHead, .choosingUpstream, .relaying, .tunnelling:
-            if newer.place(for: table.virtualHosts[virtualHost]) == nil {
+            if newer.place(for: table.virtualHosts[virtualHost], peer: identity.peer) == nil {
                 retire(.configurationChanged, &turn)
             } else {
                 successor = newer
@@ -32,7 +32,8 @@ extension Session {
     mutating func moveToSuccessor(_ turn: inout Turn) {
         guard let newer = successor else { return }
         successor = nil
-        guard let index = newer.place(for: table.virtualHosts[virtualHost]) else {
+        let host = table.virtualHosts[virtualHost]
+        guard let index = newer.place(for: host, peer: identity.peer) else {
             startNoMore(.configurationChanged, &turn)
             return
         }

@@ -327,7 +327,7 @@ public struct Session: ~Copyable {
         state = .readingHead
         setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)
         // The rules may have changed while the client was proving itself under those of before.
-        if let newer = successor, newer.place(for: host) == nil {
+        if let newer = successor, newer.place(for: host, peer: engine.peer) == nil {
             retire(.configurationChanged, &turn)
         }
     }

@@ -72,16 +72,17 @@ struct Assembly {
         _ listener: ListenerSettings, _ tls: WorkerTLS
     ) throws(GatewayError) -> Served? {
         guard !listener.virtualHosts.isEmpty else { return nil }
-        let table = try table(listener)
+        let context: ServerTLSContext
         do throws(TLSConfigurationError) {
-            return Served(
-                context: try ServerTLSContext(
-                    tlsOptions(listener), libraries: tls.libraries, sessions: tls.sessions,
-                    at: Clock.now().wallSeconds),
-                table: table, proxyProtocol: proxyProtocol(listener))
+            context = try ServerTLSContext(
+                tlsOptions(listener), libraries: tls.libraries, sessions: tls.sessions,
+                at: Clock.now().wallSeconds)
         } catch {
             throw GatewayError("listener '\(listener.name)': \(error)")
         }
+        return Served(
+            context: context, table: try table(listener, context),
+            proxyProtocol: proxyProtocol(listener))
     }
 
     /// The share of this configuration of the worker that `tls` belongs to. `members` are the
@@ -104,7 +105,9 @@ struct Assembly {
             receipt: receipt)
     }
 
-    private func table(_ listener: ListenerSettings) throws(GatewayError) -> RoutingTable {
+    private func table(
+        _ listener: ListenerSettings, _ context: ServerTLSContext
+    ) throws(GatewayError) -> RoutingTable {
         let style: ForwardedHeaders.Style? =
             switch settings.http.forwarded {
             case "x-forwarded": .xForwarded
@@ -112,8 +115,9 @@ struct Assembly {
             default: nil
             }
         var hosts: [VirtualHost] = []
-        for index in listener.virtualHosts {
-            hosts.append(try virtualHost(settings.virtualHosts[index]))
+        for (position, index) in listener.virtualHosts.enumerated() {
+            let admission = context.admission(at: position)
+            hosts.append(try virtualHost(settings.virtualHosts[index], admission))
         }
         return RoutingTable(
             virtualHosts: hosts, firewall: try firewall(), upstreamNames: upstreamNames,
@@ -123,7 +127,7 @@ struct Assembly {
     }
 
     func virtualHost(
-        _ host: VirtualHostSettings
+        _ host: VirtualHostSettings, _ admission: Admission = .open
     ) throws(GatewayError) -> VirtualHost {
         var headers: [IdentityHeader] = []
         for header in host.identityHeaders {
@@ -145,17 +149,7 @@ struct Assembly {
                     pathPolicy: PathPolicy(
                         allowsEmptySegments: route.allowEmptySegments,
                         allowsParameters: route.allowPathParameters))
-            }, admission: admission(host))
-    }
-
-    /// Changes whenever a client would have to prove something else.
-    private func admission(_ host: VirtualHostSettings) -> [UInt8] {
-        guard let trust = trust(host) else { return [] }
-        var rules = Array("\(host.clientCertificate) \(trust.withoutContents)".utf8)
-        for (path, bytes) in trust.contents.sorted(by: { $0.key < $1.key }) {
-            rules += SHA256.hash(Array(path.utf8)) + SHA256.hash(bytes)
-        }
-        return SHA256.hash(rules)
+            }, admission: admission)
     }
 
     private func firewall() throws(GatewayError) -> HeaderFirewall {

@@ -8,7 +8,7 @@ import Upstream
 // connections, some in each turn.
 extension Worker where Loop: ~Copyable {
     /// Connections that hear of a new generation in one turn, so that no turn becomes long.
-    static var sweepStep: Int { 256 }
+    static var sweepStep: Int { 64 }
 
     /// Serves new connections by `snapshot`, and begins to move the present ones to it.
     ///
@@ -47,6 +47,15 @@ extension Worker where Loop: ~Copyable {
         for context in retired { context.revocation = set }
         // An earlier sweep that has not ended is included in this one; its receipt stays unsigned.
         sweep = Sweep(slot: 0, judges: isNew || sweep?.judges ?? false, receipt: receipt)
+        listsGoStale = set.nextStale(after: turn.now.wallSeconds)
+    }
+
+    /// Begins to judge the present connections when a list has gone stale by time alone.
+    mutating func judgeWhenStale() {
+        guard turn.now.wallSeconds >= listsGoStale, let set = served.first?.context.revocation
+        else { return }
+        listsGoStale = set.nextStale(after: turn.now.wallSeconds)
+        sweep = Sweep(slot: 0, judges: true, receipt: sweep?.receipt)
     }
 
     /// Tells the next connections what their listeners serve by now.
@@ -69,7 +78,7 @@ extension Worker where Loop: ~Copyable {
             return
         }
         sweep = nil
-        current.receipt.sign()
+        current.receipt?.sign()
     }
 
     /// Tells the next connections that the gateway is going to stop.
@@ -103,6 +112,6 @@ struct Sweep {
     var slot: Int
     /// Whether their certificates are judged again.
     let judges: Bool
-    /// Signed when all have heard.
-    let receipt: Snapshot.Receipt
+    /// Signed when all have heard; nil when nobody waits for that.
+    let receipt: Snapshot.Receipt?
 }

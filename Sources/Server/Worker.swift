@@ -41,6 +41,8 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     /// Contexts of earlier generations that connections may still use.
     var retired: [ServerTLSContext] = []
     var sweep: Sweep?
+    /// When a revocation list goes stale next, seconds since 1970.
+    var listsGoStale = Int64.max
     /// The next client to hear that the gateway is going to stop.
     var drainSlot: Int?
     /// What validation caches have done that are no more.
@@ -74,6 +76,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         handshakes = HandshakeLimiter(limit: options.handshakeLimit)
         failures = FailedHandshakes(perMinute: options.handshakeFailuresPerSource)
         steps = HandshakeQueue(limit: options.handshakeLimit)
+        if let revocation = served.first?.context.revocation {
+            listsGoStale = revocation.nextStale(after: now.wallSeconds)
+        }
     }
 
     /// Runs until told to stop. `descriptors` are this worker's listening sockets.
@@ -147,6 +152,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             nextGauges = now + .seconds(1)
             publishGauges()
             dropRetiredContexts()
+            judgeWhenStale()
         }
         if turn.isDraining, clients.count == 0 || now >= stopAt { isStopping = true }
         let period: Nanoseconds =

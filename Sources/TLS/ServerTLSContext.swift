@@ -63,6 +63,14 @@ public final class ServerTLSContext {
     /// The configured name of the virtual host at `index`.
     public func virtualHostName(at index: Int) -> String { options.virtualHosts[index].name }
 
+    /// What the clients of the virtual host at `index` have to prove.
+    public func admission(at index: Int) -> Admission {
+        let host = hosts[index]
+        let rules = (host.trust?.admission.rules.bytes ?? []) + Array("\(host.verifyMode)".utf8)
+        return Admission(
+            rules: Fingerprint(of: rules), trusted: host.trust?.admission.trusted ?? [])
+    }
+
     /// Tells the time once per turn. Without it chains are judged by the system's clock and
     /// neither they nor sessions are remembered, and a connection has 32 KeyUpdates for its life.
     public func setTime(_ now: Now) { transfer.setTime(now) }

@@ -6,11 +6,13 @@ struct ARevokedClientLosesItsConnections {
     private static let closed =
         "postern_connections_closed_total{reason=\"certificate_revoked\"}"
 
-    private func start(_ loop: LoopKind) throws -> ReloadedGateway {
+    private func start(
+        _ loop: LoopKind, listLifetime: Int64 = 3_600
+    ) throws -> ReloadedGateway {
         try ReloadedGateway(
             loop, ["virtualHosts.main.routes.all.allowWebSocket=true"],
             extra: RevocableClients.configuration,
-            prepare: { _ = try RevocableClients(in: $0) })
+            prepare: { _ = try RevocableClients(in: $0, listLifetime: listLifetime) })
     }
 
     private func python(_ test: ReloadedGateway, _ body: String) throws -> String {
@@ -63,6 +65,22 @@ struct ARevokedClientLosesItsConnections {
         #expect(try test.metric(Self.closed) == 6)
         // Nothing but revocation has changed.
         #expect(try test.metric("postern_config_generation") == 1)
+    }
+
+    @Test(
+        "S19 a list that goes stale ends connections without a reload", arguments: LoopKind.allCases
+    )
+    func stale(loop: LoopKind) throws {
+        let test = try start(loop, listLifetime: 8)
+        let answer = try python(
+            test,
+            """
+            idle, through = opened('bob'), tunnel('bob')
+            print(ended(idle), ended(through), refused('bob'))
+            """)
+        #expect(answer == "True True refused\n", "\(answer)")
+        #expect(try test.metric(Self.closed) == 2)
+        #expect(try test.metric("postern_revocation_generation") == 1)
     }
 
     @Test(

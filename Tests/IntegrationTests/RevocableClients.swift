@@ -6,12 +6,15 @@ struct RevocableClients {
     private let root: CertificateAuthority
     private let folder: String
     private let now = Int64(Date().timeIntervalSince1970)
+    private let listLifetime: Int64
     private static let alice: [UInt8] = [0x7A, 0x01]
 
     /// Writes `ca.pem`, the server's and the clients' files `alice` and `bob`, a first list into
-    /// the folder `crls`, and a deny list with nothing in it.
-    init(in folder: String) throws {
+    /// the folder `crls`, and a deny list with nothing in it. Lists are in force for
+    /// `listLifetime` seconds.
+    init(in folder: String, listLifetime: Int64 = 3_600) throws {
         self.folder = folder
+        self.listLifetime = listLifetime
         let (from, until) = (now - 86_400, now + 86_400)
         root = try .root(
             .authority("Revoking CA", notBefore: from, notAfter: until), key: CertificateKey(.p256))
@@ -48,7 +51,7 @@ struct RevocableClients {
             root.revocationListPEM(
                 RevocationListRequest(
                     revokesAlice ? [.init(Self.alice)] : [], number: number, thisUpdate: now - 60,
-                    nextUpdate: now + 3_600)), name)
+                    nextUpdate: now + listLifetime)), name)
     }
 
     /// What the configuration says of them.

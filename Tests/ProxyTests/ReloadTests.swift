@@ -1,5 +1,6 @@
 import Core
 import Proxy
+import TLS
 import Telemetry
 import TestSupport
 import Testing
@@ -49,13 +50,16 @@ struct ReloadTests {
         #expect(!test.forwarded.contains("evil"), "\(test.forwarded)")
     }
 
+    private static let other = Admission(rules: Fingerprint(of: [1]))
+
     /// The ways in which a reload leaves no place for a connection.
-    private static let ends: [(host: String, admission: [UInt8])] = [
-        ("gone", []), ("main", [1]), ("gone", [1]),
+    private static let ends: [(host: String, admission: Admission)] = [
+        ("gone", .open), ("main", other), ("gone", other),
+        ("main", Admission(rules: Admission.open.rules, trusted: [Fingerprint(of: [1])])),
     ]
 
     @Test("S19 an idle connection that is admitted no more ends at once", arguments: ends)
-    func idleEnds(host: String, admission: [UInt8]) throws {
+    func idleEnds(host: String, admission: Admission) throws {
         let test = try Self.established()
         #expect(
             try test.reload(host: host, admission: admission) == [.shutdownDownstreamWrite])
@@ -63,8 +67,25 @@ struct ReloadTests {
         #expect(test.reason == .configurationChanged)
     }
 
+    @Test("S19 a client goes on when other authorities come, and while its own remains")
+    func anchorRemains() throws {
+        let test = try Self.established()
+        let anchor = try #require(test.anchor)
+        let another = Fingerprint(of: [1])
+        for trusted: Set<Fingerprint> in [[anchor], [anchor, another], [another, anchor]] {
+            let admission = Admission(rules: Admission.open.rules, trusted: trusted)
+            #expect(try test.reload(admission: admission) == [])
+            #expect(test.send(Self.get) == [Self.acquire])
+            _ = test.connect()
+            #expect(test.answer(Self.answer) == [Self.release])
+        }
+        let admission = Admission(rules: Admission.open.rules, trusted: [another])
+        #expect(try test.reload(admission: admission) == [.shutdownDownstreamWrite])
+        #expect(test.reason == .configurationChanged)
+    }
+
     @Test("S19 a busy connection that is admitted no more ends after its response", arguments: ends)
-    func busyEnds(host: String, admission: [UInt8]) throws {
+    func busyEnds(host: String, admission: Admission) throws {
         let test = try Self.established()
         #expect(test.send(Self.get) == [Self.acquire])
         #expect(test.connect() == [])
@@ -85,7 +106,7 @@ struct ReloadTests {
         #expect(test.send(Self.get) == [Self.acquire])
         #expect(test.connect() == [])
         #expect(test.answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n") == [])
-        #expect(try test.reload(admission: [1]) == [])
+        #expect(try test.reload(admission: Self.other) == [])
         for _ in 0..<9 {
             #expect(test.pass(1) == [])
             #expect(test.answer("x") == [])
@@ -109,7 +130,7 @@ struct ReloadTests {
     }
 
     @Test("S19 a request that comes too late gets 421 and starts nothing", arguments: ends)
-    func lateRequest(host: String, admission: [UInt8]) throws {
+    func lateRequest(host: String, admission: Admission) throws {
         let test = try Self.established()
         #expect(test.send("GET / HTTP/1.1\r\n") == [])
         #expect(try test.reload(host: host, admission: admission) == [])
@@ -119,7 +140,7 @@ struct ReloadTests {
     }
 
     @Test("S19 a handshake that was begun before counts by the rules after", arguments: ends)
-    func handshake(host: String, admission: [UInt8]) throws {
+    func handshake(host: String, admission: Admission) throws {
         let test = try SessionUnderTest()
         #expect(try test.reload(host: host, admission: admission) == [])
         test.establish()
@@ -138,7 +159,7 @@ struct ReloadTests {
 
     @Test("S19 a tunnel ends where its client is admitted no more, and else goes on")
     func tunnel() throws {
-        for (admission, state) in [([], Session.State.tunnelling), ([UInt8(1)], .closed)] {
+        for (admission, state) in [(.open, Session.State.tunnelling), (Self.other, .closed)] {
             let test = try SessionUnderTest(allowsWebSocket: true)
             test.establish()
             let handshake =

@@ -3,11 +3,12 @@ import Core
 import Crypto
 import HTTP
 import Identity
-import Proxy
 import TLS
 import Telemetry
 import TestSupport
 import Upstream
+
+@testable import Proxy
 
 /// A session past its handshake, a client that speaks to it in memory, and a clock to move.
 final class SessionUnderTest {
@@ -55,7 +56,7 @@ final class SessionUnderTest {
     /// One virtual host with one route.
     static func table(
         _ headers: IdentityHeaderSet, host: String = "main", prefix: String = "/",
-        admission: [UInt8] = [], allowsWebSocket: Bool = false
+        admission: Admission = .open, allowsWebSocket: Bool = false
     ) throws -> RoutingTable {
         let route = Route(
             name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
@@ -72,7 +73,7 @@ final class SessionUnderTest {
 
     /// The listener's table is replaced by one like it, but for what is given.
     func reload(
-        host: String = "main", prefix: String = "/", admission: [UInt8] = [],
+        host: String = "main", prefix: String = "/", admission: Admission = .open,
         header: String = "X-Client-Cert-Sub"
     ) throws -> [Action] {
         let headers = try IdentityHeaderSet([IdentityHeader(name: header, format: "subject")])
@@ -97,6 +98,8 @@ final class SessionUnderTest {
     var state: Session.State { session.state }
     var reason: CloseReason { session.reasonForClosing }
     var isIdle: Bool { session.isIdle }
+    /// SHA-256 of the certificate that the client's chain ends at.
+    var anchor: Fingerprint? { session.identity.peer?.validated.members.last?.fingerprint }
     var peer: String { session.peer.description }
     var metrics: WorkerMetrics { turn.environment.metrics }
     var hasFailedHandshake: Bool { session.hasFailedHandshake }

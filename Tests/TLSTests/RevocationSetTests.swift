@@ -116,6 +116,16 @@ import Testing
         ] {
             #expect(judge(try fixture.load([path], policy), after: seconds) == verdict)
         }
+        for (policy, end): (StalePolicy, Int64?) in [
+            (.closed, 3_601), (.grace(seconds: 600), 4_201), (.grace(seconds: .max), nil),
+            (.open, nil),
+        ] {
+            let set = try fixture.load([path], policy)
+            let last = end.map { fixture.now + $0 } ?? .max
+            #expect(set.nextStale(after: fixture.now) == last)
+            #expect(set.nextStale(after: last) == .max)
+        }
+        #expect(RevocationSet.empty.nextStale(after: 0) == .max)
         let revoking = try fixture.list(fixture.intermediate, [fixture.leafSerial])
         #expect(
             judge(try fixture.load([revoking], .open), after: 1 << 40)

@@ -17,17 +17,20 @@ public final class RevocationSet: Sendable {
             self.list = list
         }
 
-        /// Whether the list, or having none, may still be relied upon.
-        func isFresh(wallSeconds: Int64) -> Bool {
+        /// The last second at which the list, or having none, may be relied upon.
+        var lastFresh: Int64 {
             switch whenStale {
-            case .open: return true
-            case .closed: return list.map { wallSeconds <= $0.nextUpdate } ?? false
+            case .open: return .max
+            case .closed: return list?.nextUpdate ?? .min
             case .grace(let seconds):
-                guard let list else { return false }
+                guard let list else { return .min }
                 let (end, overflow) = list.nextUpdate.addingReportingOverflow(seconds)
-                return overflow || wallSeconds <= end
+                return overflow ? .max : end
             }
         }
+
+        /// Whether the list, or having none, may still be relied upon.
+        func isFresh(wallSeconds: Int64) -> Bool { wallSeconds <= lastFresh }
     }
 
     /// What is known of one authority, for logs and metrics.
@@ -93,6 +96,13 @@ public final class RevocationSet: Sendable {
             }
         }
         return verdict
+    }
+
+    /// The first second after `wallSeconds` at which verdicts change though nothing was published,
+    /// for a list goes stale; `Int64.max` when none does.
+    public func nextStale(after wallSeconds: Int64) -> Int64 {
+        let ends = issuers.values.map(\.lastFresh).filter { $0 >= wallSeconds && $0 < .max }
+        return ends.min().map { $0 + 1 } ?? .max
     }
 
     /// What is known of each authority, by name.

@@ -17,6 +17,8 @@ final class TrustContext {
     let store: OpaquePointer
     /// SHA-256 of the certificates and all rules: contexts of one digest judge alike.
     let digest: Fingerprint
+    /// What chains have to be like, and where they may end.
+    let admission: Admission
     let policy: ChainPolicy
     let libraries: CryptoLibraries
     private(set) var cache: ValidationCache?
@@ -63,9 +65,9 @@ final class TrustContext {
         self.role = role
         self.libraries = libraries
         unsafe self.store = unsafe store
-        digest = Fingerprint(
-            of: trusted.digest.bytes + policy.digest.bytes
-                + Array("\(options.withoutContents) \(role)".utf8))
+        let rules = policy.digest.bytes + Array("\(options.withoutContents) \(role)".utf8)
+        digest = Fingerprint(of: trusted.digest.bytes + rules)
+        admission = Admission(rules: Fingerprint(of: rules), trusted: trusted.fingerprints)
         self.cache = cache.flatMap { $0.capacity > 0 ? ValidationCache($0) : nil }
         unsafe scratch = .allocate(capacity: Self.scratchSize)
     }

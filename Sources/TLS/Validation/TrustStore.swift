@@ -7,11 +7,14 @@ final class TrustStore {
     let certificates = CertificateList()
     /// SHA-256 over every certificate, in order: two stores of one digest trust the same.
     let digest: Fingerprint
+    /// SHA-256 of each.
+    let fingerprints: Set<Fingerprint>
 
     /// Loads what `options` names. Fatal when there is nothing in it that could be an anchor
     /// today: an empty store would refuse everybody, and nobody wants the system's roots instead.
     init(_ options: TrustStoreOptions, at now: Int64) throws(TLSConfigurationError) {
         var encodings: [UInt8] = []
+        var fingerprints: Set<Fingerprint> = []
         var anchors = 0
         var expired = 0
         for path in try Self.files(of: options) {
@@ -32,9 +35,11 @@ final class TrustStore {
                 unsafe X509_up_ref(certificate)
                 unsafe certificates.append(certificate)
                 encodings += parsed.der
+                fingerprints.insert(Fingerprint(of: parsed.der))
             }
         }
         digest = Fingerprint(of: encodings)
+        self.fingerprints = fingerprints
         let subject = options.sources.joined(separator: ", ")
         guard anchors > 0 else {
             throw TLSConfigurationError(
