@@ -257,6 +257,28 @@ import Testing
         }
     }
 
+    @Test("S15 clients without a certificate push nobody's session out who has one")
+    func anonymousMakeRoom() throws {
+        let store = try store { $0.capacity = 5 }
+        let server = try server(authority.serverOptions(.optional), store)
+        let client = try client(.tls13, authority.client())
+        let kept = try #require(try connect(server, client).session)
+        let nobody = try self.client(.tls13, nil)
+        var last: ClientSession?
+        for _ in 0..<20 { last = try connect(server, nobody).session }
+        #expect(store.count == 5)
+        #expect(try connect(server, nobody, resuming: last).isResumed)
+        #expect(try connect(server, client, resuming: kept).isResumed)
+        // Those with one have the whole store if they want it.
+        for index in 0..<6 {
+            let another = try self.client(
+                .tls13, authority.client(authority.clientRequest("c\(index)")))
+            _ = try connect(server, another)
+        }
+        #expect(store.count == 5)
+        #expect(try !connect(server, nobody, resuming: last).isResumed)
+    }
+
     @Test("a client without a certificate resumes as nobody", arguments: versions)
     func anonymous(version: TLSVersion) throws {
         let server = try server(authority.serverOptions(.optional), try store())

@@ -88,11 +88,26 @@ public final class SessionStore: Sendable {
     private final class Shard: Sendable {
         struct State {
             var sessions: [SessionID: Stored] = [:]
-            var arrivals = Arrivals<SessionID>()
+            private var anonymous = Arrivals<SessionID>()
+            private var verified = Arrivals<SessionID>()
 
-            /// Takes out the session that has been here longest.
+            mutating func insert(_ stored: Stored) {
+                sessions[stored.id] = stored
+                let live = sessions.count
+                if stored.owner == nil {
+                    anonymous.append(stored.id, live: live) { sessions[$0] != nil }
+                } else {
+                    verified.append(stored.id, live: live) { sessions[$0] != nil }
+                }
+            }
+
+            /// Takes out the session that has been here longest: of those without a certificate
+            /// while there are any, for everybody can have as many of them as he likes.
             mutating func takeOldest() -> Stored? {
-                arrivals.first { sessions[$0] != nil }.flatMap { sessions.removeValue(forKey: $0) }
+                let oldest =
+                    anonymous.first { sessions[$0] != nil }
+                    ?? verified.first { sessions[$0] != nil }
+                return oldest.flatMap { sessions.removeValue(forKey: $0) }
             }
         }
         let state = Mutex(State())
@@ -117,8 +132,7 @@ public final class SessionStore: Sendable {
             _ = take(surplus)
         }
         let evicted = shard(of: id).state.withLock { state -> Stored? in
-            state.sessions[id] = stored
-            state.arrivals.append(id, live: state.sessions.count) { state.sessions[$0] != nil }
+            state.insert(stored)
             guard state.sessions.count > capacityOfShard else { return nil }
             return state.takeOldest()
         }
