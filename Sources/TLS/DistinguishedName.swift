@@ -12,6 +12,8 @@ public struct DistinguishedName: Equatable, Sendable {
         public let utf8: [UInt8]?
         /// The ASN.1 tag of the original string: 12 UTF8String, 19 PrintableString, 22 IA5String…
         public let stringTag: Int
+        /// The value's content as it is encoded, without tag and length.
+        public let content: [UInt8]
         /// Whether the value holds a NUL character (S10).
         public let containsNUL: Bool
     }
@@ -22,6 +24,15 @@ public struct DistinguishedName: Equatable, Sendable {
     /// Parses a DER `Name`; nothing when it is not one.
     init(der: [UInt8]) {
         relativeNames = unsafe Self.withName(der) { unsafe Self.relativeNames(of: $0) }
+    }
+
+    /// Parses a DER `Name`; nil when it is not one.
+    public init?(validating der: [UInt8]) {
+        let names = unsafe Self.withName(der) { name in
+            unsafe name == nil ? nil : Self.relativeNames(of: name)
+        }
+        guard let names else { return nil }
+        relativeNames = names
     }
 
     /// Hands the `X509_NAME` of that encoding to `body`; nil when it is none.
@@ -69,9 +80,13 @@ public struct DistinguishedName: Equatable, Sendable {
             unsafe utf8 = [UInt8](UnsafeBufferPointer(start: bytes, count: Int(count)))
             unsafe COpenSSL_free(bytes)
         }
+        let content = unsafe [UInt8](
+            UnsafeBufferPointer(
+                start: ASN1_STRING_get0_data(value), count: Int(ASN1_STRING_length(value))))
         return unsafe Attribute(
             oid: dotted(object), shortName: shortName, utf8: utf8,
-            stringTag: unsafe Int(ASN1_STRING_type(value)), containsNUL: utf8?.contains(0) ?? true)
+            stringTag: unsafe Int(ASN1_STRING_type(value)), content: content,
+            containsNUL: utf8?.contains(0) ?? true)
     }
 
     private static func dotted(_ object: OpaquePointer?) -> String {

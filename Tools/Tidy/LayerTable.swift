@@ -18,7 +18,7 @@ enum LayerTable {
         "TLS": Row(1, ["COpenSSL"]),
         "Crypto": Row(1, ["COpenSSL"]),
         "HTTP": Row(1), "Upstream": Row(1), "Telemetry": Row(1),
-        "Identity": Row(2, ["TLS"]),
+        "Identity": Row(2, ["TLS", "Crypto"]),
         "Authorization": Row(3, ["Identity", "HTTP", "Crypto"]),
         "GatewayConfiguration": Row(
             4,
