@@ -26,6 +26,27 @@ public struct IdentityHeader: Sendable {
         self.format = found
     }
 
+    /// A header of a preset.
+    init(
+        preset: String, name: String,
+        render: @escaping @Sendable (IdentityInput) throws(IdentityError) -> [UInt8]?
+    ) {
+        precondition(Self.isToken(name) && !Self.reserved.contains(name.lowercased()))
+        self.name = name
+        format = IdentityFormat(name: "preset \(preset)", render: render)
+    }
+
+    /// The value for `input`: a legal field value (RFC 9110 §5.5) without blanks at its ends, which
+    /// would be lost. Nil when there is nothing to say, and then no header is sent.
+    public func value(_ input: IdentityInput) throws(IdentityError) -> [UInt8]? {
+        guard let value = try format.render(input), let first = value.first, let last = value.last
+        else { return nil }
+        guard value.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }), first != 0x20,
+            first != 0x09, last != 0x20, last != 0x09
+        else { throw .unrepresentable }
+        return value
+    }
+
     /// RFC 9110 §5.6.2, without `_` and `.`, which back ends fold to `-`.
     private static func isToken(_ name: String) -> Bool {
         !name.isEmpty
@@ -60,11 +81,11 @@ public struct IdentityHeaderSet: Sendable {
     /// The lines that say who `chain` belongs to, CRLF included: bytes, and no proof that anybody
     /// holds the key, which only an `IdentityBlock` is made from.
     public func lines(of chain: ValidatedChain) throws(IdentityError) -> [UInt8] {
+        let input = IdentityInput(chain)
         var lines: [UInt8] = []
         for header in headers {
-            guard let value = try header.format.render(chain), !value.isEmpty else { continue }
+            guard let value = try header.value(input) else { continue }
             guard value.count <= IdentityBlock.valueLimit else { throw .tooLarge }
-            guard value.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .unrepresentable }
             lines += Array(header.name.utf8) + Array(": ".utf8) + value + Array("\r\n".utf8)
         }
         guard lines.count <= IdentityBlock.totalLimit else { throw .tooLarge }

@@ -13,7 +13,9 @@ import Testing
         let pki = try TestPKI()
         let peer = try #require(try pki.verifiedPeer(subject))
         let header = try IdentityHeader(name: "X-Id", format: format)
-        return try header.format.render(peer.validated).map { String(decoding: $0, as: UTF8.self) }
+        return try header.value(IdentityInput(peer.validated)).map {
+            String(decoding: $0, as: UTF8.self)
+        }
     }
 
     @Test("the sample's form: certificate order, comma-joined, escaped as RFC 2253 says")

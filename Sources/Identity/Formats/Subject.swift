@@ -2,7 +2,7 @@ import TLS
 
 extension IdentityFormat {
     /// `CN=client1`: the sample's plain form, bytes outside ASCII as `\XX`.
-    static let subject = IdentityFormat(name: "subject") { (chain) throws(IdentityError) in
-        try SubjectText.render(chain.leaf.subject, .escaped)
+    static let subject = IdentityFormat(name: "subject") { (input) throws(IdentityError) in
+        try SubjectText.render(input.leaf.subject, .escaped)
     }
 }
