@@ -109,7 +109,9 @@ let package = Package(
             data: ["Vectors"]),
         tests(
             "AuthorizationTests", ["Authorization", "Identity", "HTTP", "TLS", "Crypto", "Core"]),
-        tests("GatewayConfigurationTests", ["GatewayConfiguration", "TLS", "Core", "TestSupport"]),
+        tests(
+            "GatewayConfigurationTests",
+            ["GatewayConfiguration", "Identity", "TLS", "Core", "TestSupport"]),
         tests(
             "ProxyTests",
             [

@@ -1,4 +1,5 @@
 public import Core
+public import Identity
 public import TLS
 
 /// A whole configuration, checked: nothing in it contradicts anything else in it.
@@ -17,6 +18,8 @@ public struct GatewaySettings: Sendable {
     public var adminAddress: SocketAddress?
     /// Where clients connect.
     public var listeners: [ListenerSettings] = []
+    /// Named sets of headers that say who the client is.
+    public var identitySets: [(name: String, set: IdentityHeaderSet)] = []
     /// The virtual hosts.
     public var virtualHosts: [VirtualHostSettings] = []
     /// The upstreams.
@@ -35,6 +38,12 @@ public struct GatewaySettings: Sendable {
     public var tuning = TuningSettings()
     /// Whether changed files are applied without being asked.
     public var reloadWatch = true
+    /// Every header that says who the client is, on whatever route: no client may send one.
+    public var identityNames: [String] {
+        virtualHosts.flatMap { host in
+            host.identity.ownedNames + host.routes.flatMap { $0.identity?.ownedNames ?? [] }
+        }
+    }
     /// Every file and folder that the configuration names, once for each key that names it.
     public var files: [NamedFile] = []
 }
@@ -97,8 +106,8 @@ public struct VirtualHostSettings: Sendable {
     public var clientCertificate = ClientCertificate.required
     /// Which clients' certificates are trusted.
     public var trust: TrustStoreOptions?
-    /// Name and format of each identity header.
-    public var identityHeaders: [(name: String, format: String)] = []
+    /// Headers that say who the client is.
+    public var identity = IdentityHeaderSet([])
     /// Its routes.
     public var routes: [RouteSettings] = []
 }
@@ -115,6 +124,8 @@ public struct RouteSettings: Sendable {
     public var methods: [String] = []
     /// Index into `GatewaySettings.upstreams`.
     public var upstream = 0
+    /// Headers that say who the client is; nil for those of the virtual host.
+    public var identity: IdentityHeaderSet?
     /// Whether anonymous clients are refused.
     public var requireCertificate = true
     /// Whether WebSockets are forwarded.

@@ -79,7 +79,7 @@ public enum KeyTable {
 
     /// The keys, in the order of the reference.
     public static let keys: [ConfigurationKey] =
-        general + edge + trust + revocation + upstream + tls + protocols + tuning
+        general + edge + identity + trust + revocation + upstream + tls + protocols + tuning
 
     private static let general = [
         ConfigurationKey(
@@ -144,6 +144,9 @@ public enum KeyTable {
             "virtualHosts.*.identityHeaders.*", .text, nil,
             "Format of the identity header of that name: `subject` or `subjectBase64`."),
         ConfigurationKey(
+            "virtualHosts.*.identity", .text, nil,
+            "Name of the identity set whose headers are sent as well; none when unset."),
+        ConfigurationKey(
             "virtualHosts.*.routes.*.host", .text, nil,
             "Host the route is for; every host of the virtual host when unset."),
         ConfigurationKey(
@@ -152,6 +155,9 @@ public enum KeyTable {
         ConfigurationKey(
             "virtualHosts.*.routes.*.methods", .list, "", "Methods served; all when empty."),
         ConfigurationKey("virtualHosts.*.routes.*.upstream", .text, nil, "Name of the upstream."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.identity", .text, nil,
+            "Name of the identity set sent instead of the virtual host's headers."),
         ConfigurationKey(
             "virtualHosts.*.routes.*.requireCertificate", .flag, "true",
             "Whether anonymous clients get 403."),

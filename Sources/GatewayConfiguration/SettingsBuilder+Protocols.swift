@@ -44,10 +44,10 @@ extension SettingsBuilder {
     /// The names that may be passed on as trailers, by the same rules as the gateway's own (S24).
     private mutating func requestTrailers() {
         settings.http.requestTrailers = reader.list("http.requestTrailers")
-        let owned = settings.virtualHosts.flatMap { $0.identityHeaders.map(\.name) }
         let firewall: HeaderFirewall
         do throws(HeaderFirewall.ConfigurationError) {
-            firewall = try HeaderFirewall(ownedNames: owned + ["x-request-id"])
+            firewall = try HeaderFirewall(
+                ownedNames: settings.identityNames + ["x-request-id"])
         } catch {
             reader.fail("virtualHosts", "identity headers: \(error)")
             return

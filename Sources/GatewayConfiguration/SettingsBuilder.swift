@@ -11,6 +11,7 @@ struct SettingsBuilder {
     mutating func build() {
         general()
         settings.upstreams = reader.names(below: "upstreams").map { upstream($0) }
+        identitySets()
         let names = reader.names(below: "virtualHosts")
         settings.virtualHosts = names.map { virtualHost($0) }
         settings.listeners = reader.names(below: "listeners").map { listener($0, hosts: names) }
@@ -169,31 +170,6 @@ struct SettingsBuilder {
         return store
     }
 
-    private mutating func identityHeaders(_ host: inout VirtualHostSettings, _ base: String) {
-        var seen: Set<String> = []
-        for name in reader.names(below: base + "identityHeaders") {
-            let path = base + "identityHeaders.\(name)"
-            let format = reader.required(path)
-            do throws(IdentityError) {
-                _ = try IdentityHeader(name: name, format: format)
-                if !seen.insert(name.lowercased()).inserted {
-                    reader.fail(path, "the header stands here a second time")
-                }
-                host.identityHeaders.append((name, format))
-            } catch {
-                switch error {
-                case .unknownFormat:
-                    reader.fail(path, unknown("format", format, IdentityFormat.names))
-                default:
-                    reader.fail(
-                        path,
-                        "'\(name)' cannot be an identity header: letters, digits and '-', "
-                            + "and no name that frames or routes a message")
-                }
-            }
-        }
-    }
-
     private mutating func route(
         _ name: String, _ base: String, _ host: VirtualHostSettings
     ) -> RouteSettings {
@@ -218,6 +194,7 @@ struct SettingsBuilder {
         } else if !upstream.isEmpty {
             reader.fail(base + "upstream", unknown("upstream", upstream, names))
         }
+        route.identity = identitySet(named: base + "identity").map { settings.identitySets[$0].set }
         route.requireCertificate = reader.flag(base + "requireCertificate")
         if host.clientCertificate == .off {
             if route.requireCertificate, reader.isGiven(base + "requireCertificate") {

@@ -8,13 +8,13 @@ public enum ClientIdentity: Sendable {
     /// The peer, and its headers.
     case verified(VerifiedPeer, IdentityBlock)
 
-    /// The identity after a handshake that left `peer`.
-    public init(peer: VerifiedPeer?, headers: IdentityHeaderSet) throws(IdentityError) {
+    /// The identity after a handshake that left `peer`, with its headers in each of `sets`.
+    public init(peer: VerifiedPeer?, sets: [IdentityHeaderSet]) throws(IdentityError) {
         guard let peer else {
             self = .anonymous
             return
         }
-        self = .verified(peer, try IdentityBlock.of(peer, headers: headers))
+        self = .verified(peer, try IdentityBlock.of(peer, sets: sets))
     }
 
     /// Whether a certificate was verified.

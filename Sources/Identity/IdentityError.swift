@@ -8,10 +8,12 @@ public enum IdentityError: Error, Equatable, Sendable {
     case malformed(String)
     /// Not a header name, or one that must not be set: framing, Host, hop-by-hop.
     case invalidName(String)
-    /// Two headers of one set have that name.
-    case duplicateName(String)
+    /// What stands for a value that a certificate does not have is no legal value.
+    case invalidDefault
     /// No format of that name; `IdentityFormat.names` are allowed.
     case unknownFormat(String)
     /// No preset of that name; `IdentityPreset.names` are allowed.
     case unknownPreset(String)
+    /// The template cannot be read.
+    case template(TemplateMistake)
 }

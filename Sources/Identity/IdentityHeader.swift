@@ -1,5 +1,3 @@
-public import TLS
-
 /// One header that carries the identity: its name, and how its value is made.
 public struct IdentityHeader: Sendable {
     /// The field name, as sent.
@@ -16,14 +14,24 @@ public struct IdentityHeader: Sendable {
 
     /// The header `name` in the format called `format`.
     public init(name: String, format: String) throws(IdentityError) {
-        guard Self.isToken(name), !Self.reserved.contains(name.lowercased()) else {
-            throw .invalidName(name)
-        }
         guard let found = IdentityFormat.all.first(where: { $0.name == format }) else {
+            try Self.check(name)
             throw .unknownFormat(format)
         }
+        try self.init(name: name, format: found)
+    }
+
+    /// The header `name` in `format`.
+    init(name: String, format: IdentityFormat) throws(IdentityError) {
+        try Self.check(name)
         self.name = name
-        self.format = found
+        self.format = format
+    }
+
+    private static func check(_ name: String) throws(IdentityError) {
+        guard isToken(name), !reserved.contains(name.lowercased()) else {
+            throw .invalidName(name)
+        }
     }
 
     /// A header of a preset.
@@ -58,37 +66,5 @@ public struct IdentityHeader: Sendable {
                 default: false
                 }
             }
-    }
-}
-
-/// The identity headers of one virtual host.
-public struct IdentityHeaderSet: Sendable {
-    /// The headers, in the order in which they are sent.
-    public let headers: [IdentityHeader]
-
-    /// Names and formats: sets of one key render alike.
-    let key: String
-
-    /// A set of `headers`.
-    public init(_ headers: [IdentityHeader]) {
-        self.headers = headers
-        key = headers.map { "\($0.name): \($0.format.name)" }.joined(separator: "\n")
-    }
-
-    /// Names that no client may send.
-    public var ownedNames: [String] { headers.map(\.name) }
-
-    /// The lines that say who `chain` belongs to, CRLF included: bytes, and no proof that anybody
-    /// holds the key, which only an `IdentityBlock` is made from.
-    public func lines(of chain: ValidatedChain) throws(IdentityError) -> [UInt8] {
-        let input = IdentityInput(chain)
-        var lines: [UInt8] = []
-        for header in headers {
-            guard let value = try header.value(input) else { continue }
-            guard value.count <= IdentityBlock.valueLimit else { throw .tooLarge }
-            lines += Array(header.name.utf8) + Array(": ".utf8) + value + Array("\r\n".utf8)
-        }
-        guard lines.count <= IdentityBlock.totalLimit else { throw .tooLarge }
-        return lines
     }
 }

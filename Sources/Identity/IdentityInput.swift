@@ -1,27 +1,49 @@
 public import TLS
 
-/// What header values are made of: a validated chain, and its leaf's attributes once they are
-/// asked for.
+/// What header values are made of: a chain, and its leaf's attributes once they are asked for.
+///
+/// It proves nothing. Only an `IdentityBlock`, which wants a `VerifiedPeer`, goes to an upstream.
 public struct IdentityInput: Sendable {
-    /// The chain.
-    public let chain: ValidatedChain
+    /// The leaf.
+    let leaf: PeerCertificate
+    /// SHA-256 of the leaf, DER.
+    let fingerprint: [UInt8]
+    /// DER, the leaf first, the anchor last.
+    let certificates: [[UInt8]]
     /// URIs that the proxy's own certificate has, for `By` of `X-Forwarded-Client-Cert`.
     let proxyURIs: [String]
     private let parsed: Result<CertificateAttributes, CertificateMistake>
 
-    /// The input for `chain`; parses its leaf.
+    /// The input for a validated chain; parses its leaf.
     public init(_ chain: ValidatedChain, proxyURIs: [String] = []) {
-        self.chain = chain
+        self.init(
+            chain.leaf, chain.fingerprint.bytes, chain.certificates, proxyURIs)
+    }
+
+    /// The input for a chain that nobody has validated, for examples: DER, the leaf first. Nil
+    /// unless the leaf is a certificate.
+    public init?(unverified certificates: [[UInt8]]) {
+        guard let first = certificates.first, let leaf = PeerCertificate(der: first) else {
+            return nil
+        }
+        self.init(leaf, leaf.sha256Fingerprint, certificates, [])
+    }
+
+    private init(
+        _ leaf: PeerCertificate, _ fingerprint: [UInt8], _ certificates: [[UInt8]],
+        _ proxyURIs: [String]
+    ) {
+        self.leaf = leaf
+        self.fingerprint = fingerprint
+        self.certificates = certificates
         self.proxyURIs = proxyURIs
         do throws(CertificateMistake) {
-            parsed = .success(try CertificateAttributes(chain))
+            parsed = .success(
+                try CertificateAttributes(leaf, sha256: fingerprint, chain: certificates))
         } catch {
             parsed = .failure(error)
         }
     }
-
-    /// The leaf.
-    var leaf: PeerCertificate { chain.leaf }
 
     /// What the leaf says.
     var attributes: CertificateAttributes {
@@ -35,6 +57,6 @@ public struct IdentityInput: Sendable {
 
     /// The leaf and its intermediates, without the anchor, which who is told has himself.
     var chainWithoutAnchor: [[UInt8]] {
-        chain.certificates.count > 1 ? chain.certificates.dropLast() : chain.certificates
+        certificates.count > 1 ? certificates.dropLast() : certificates
     }
 }

@@ -45,6 +45,8 @@ struct Exchange {
     /// Index into the virtual host's routes; nil before one is found.
     var route: Int?
     var upstream = 0
+    /// Index into the virtual host's identity sets.
+    var identitySet = 0
     var hasUpstream = false
     var isWaitingForUpstream = false
     /// Members whose connect failed, and the one that is being tried.

@@ -20,6 +20,8 @@ public struct RouteExplanation: Sendable {
     public internal(set) var name: String?
     /// Index of its upstream.
     public internal(set) var upstream: Int?
+    /// Index into the virtual host's identity sets.
+    public internal(set) var identitySet = 0
     /// Whether the route refuses who is anonymous.
     public internal(set) var requiresCertificate = false
     /// Why the request is refused; nil when it is forwarded.
@@ -68,6 +70,7 @@ extension VirtualHost {
         do throws(Refusal) {
             let route = try route(for: head, in: bytes, index: &index)
             explanation.upstream = route.upstream
+            explanation.identitySet = route.identitySet
             switch Authorizer.decide(identity: .anonymous, requirement: route.requirement) {
             case .allow: break
             case .deny(let reason):

@@ -23,12 +23,14 @@ public struct Route: Sendable {
     public var allowsWebSocket: Bool
     /// What a path may look like (security rule S22).
     public var pathPolicy: PathPolicy
+    /// Index into the virtual host's `identitySets`.
+    public var identitySet: Int
 
     /// The route with the given parts.
     public init(
         name: String, host: String? = nil, prefix: String = "/", methods: [String] = [],
         upstream: Int, requirement: RouteRequirement, allowsWebSocket: Bool = false,
-        pathPolicy: PathPolicy = PathPolicy()
+        pathPolicy: PathPolicy = PathPolicy(), identitySet: Int = 0
     ) {
         self.name = name
         self.host = host
@@ -38,6 +40,7 @@ public struct Route: Sendable {
         self.requirement = requirement
         self.allowsWebSocket = allowsWebSocket
         self.pathPolicy = pathPolicy
+        self.identitySet = identitySet
     }
 }
 
@@ -49,8 +52,9 @@ public struct Route: Sendable {
 public final class VirtualHost {
     /// Name in the configuration.
     public let name: String
-    /// Headers that carry the verified identity.
-    public let identityHeaders: IdentityHeaderSet
+    /// Headers that carry the verified identity: those of the virtual host, then those of routes
+    /// that have their own.
+    public let identitySets: [IdentityHeaderSet]
     /// Routes, longest prefix first; a route with a host stands before one without.
     public let routes: [Route]
     /// What its clients have to prove. A connection survives a reload only where it has done so.
@@ -83,12 +87,14 @@ public final class VirtualHost {
     /// A virtual host that answers to `serverNames` (normalised; `*.` in front is a wildcard; an
     /// empty list answers to every name).
     public init(
-        name: String, serverNames: [String], identityHeaders: IdentityHeaderSet, routes: [Route],
+        name: String, serverNames: [String], identityHeaders: IdentityHeaderSet,
+        routeHeaders: [IdentityHeaderSet] = [], routes: [Route],
         admission: Admission = .open
     ) {
         self.name = name
         self.admission = admission
-        self.identityHeaders = identityHeaders
+        identitySets = [identityHeaders] + routeHeaders
+        precondition(routes.allSatisfy { (0...routeHeaders.count).contains($0.identitySet) })
         let ordered = routes.sorted {
             ($0.prefix.utf8.count, $0.host == nil ? 0 : 1)
                 > ($1.prefix.utf8.count, $1.host == nil ? 0 : 1)

@@ -39,7 +39,7 @@ extension Session {
         }
         do throws(IdentityError) {
             identity = try ClientIdentity(
-                peer: identity.peer, headers: newer.virtualHosts[index].identityHeaders)
+                peer: identity.peer, sets: newer.virtualHosts[index].identitySets)
         } catch {
             turn.environment.metrics.increment(.identityRefused)
             startNoMore(.configurationChanged, &turn)

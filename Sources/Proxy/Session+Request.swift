@@ -148,6 +148,7 @@ extension Session {
         let route = try table.virtualHosts[virtualHost].route(
             for: head, in: bytes, index: &exchange.route)
         exchange.upstream = route.upstream
+        exchange.identitySet = route.identitySet
         exchange.wantsWebSocket = head.upgradeWebSocket && route.allowsWebSocket
         switch Authorizer.decide(identity: identity, requirement: route.requirement) {
         case .allow(let grant): return grant
@@ -161,15 +162,23 @@ extension Session {
     ) throws(Refusal) {
         guard var working = exchange.head else { preconditionFailure("no head to forward") }
         let bytes = working.filled
+        let identityPart = try identityPart()
         var insertions = SegmentList()
-        if let block = identity.block { insertions.append(block.view) }
+        if let identityPart { insertions.append(identityPart.lines) }
+        let received = identityPart?.received ?? .removed
         var outbound = SegmentList()
         do throws(RequestError) {
             let isTrusted = table.trustedProxies.contains(peer.address)
             let dropped = try table.firewall.screenRequest(
                 bytes, &turn.fields,
-                options: ScreenOptions(trustsForwarding: isTrusted, trustsRequestID: isTrusted))
+                options: ScreenOptions(
+                    trustsForwarding: isTrusted, trustsClientCertificate: received != .removed,
+                    trustsRequestID: isTrusted))
             turn.environment.metrics.recordDropped(dropped)
+            if received == .appended, let appendix = identityPart?.appendix {
+                try ForwardedClientCertificate.join(
+                    bytes, &turn.fields, appendix: appendix, into: &insertions)
+            }
             let start = working.count
             guard appendLines(to: &working, isTrusted: isTrusted, &turn) else {
                 throw RequestError(431, "no room for the forwarding fields")
@@ -194,6 +203,17 @@ extension Session {
         }
         takeBodyStart(&outbound)
         exchange.outbound = outbound
+    }
+
+    /// What the upstream is told of the client; nil for nobody.
+    private func identityPart() throws(Refusal) -> IdentityBlock.Part? {
+        guard let part = identity.block?.part(exchange.identitySet) else { return nil }
+        switch part.refusal {
+        case nil: return part
+        case .tooLarge: throw Refusal(.headTooLarge, "identity headers over the limit")
+        case .unrepresentable:
+            throw Refusal(.identityRefused, "no header can carry the certificate's names")
+        }
     }
 
     /// Body bytes that came with the head go out by reference, or wait to be decoded.

@@ -317,7 +317,7 @@ public struct Session: ~Copyable {
         virtualHost = chosen
         let host = table.virtualHosts[chosen]
         do {
-            identity = try ClientIdentity(peer: engine.peer, headers: host.identityHeaders)
+            identity = try ClientIdentity(peer: engine.peer, sets: host.identitySets)
         } catch {
             recordRefusedIdentity(engine.peer?.leaf, &turn)
             close(.identityRefused, reset: true, &turn)

@@ -117,7 +117,7 @@ struct Assembly {
         var hosts: [VirtualHost] = []
         for (position, index) in listener.virtualHosts.enumerated() {
             let admission = context.admission(at: position)
-            hosts.append(try virtualHost(settings.virtualHosts[index], admission))
+            hosts.append(virtualHost(settings.virtualHosts[index], admission))
         }
         return RoutingTable(
             virtualHosts: hosts, firewall: try firewall(), upstreamNames: upstreamNames,
@@ -128,18 +128,13 @@ struct Assembly {
 
     func virtualHost(
         _ host: VirtualHostSettings, _ admission: Admission = .open
-    ) throws(GatewayError) -> VirtualHost {
-        var headers: [IdentityHeader] = []
-        for header in host.identityHeaders {
-            do throws(IdentityError) {
-                headers.append(try IdentityHeader(name: header.name, format: header.format))
-            } catch {
-                throw GatewayError("identity header '\(header.name)' of '\(host.name)': \(error)")
-            }
-        }
+    ) -> VirtualHost {
+        // Routes that say the same share a rendering.
+        var sets = [host.identity]
+        for set in host.routes.compactMap(\.identity) where !sets.contains(set) { sets.append(set) }
         return VirtualHost(
-            name: host.name, serverNames: host.serverNames,
-            identityHeaders: IdentityHeaderSet(headers),
+            name: host.name, serverNames: host.serverNames, identityHeaders: host.identity,
+            routeHeaders: Array(sets.dropFirst()),
             routes: host.routes.map { route in
                 Route(
                     name: route.name, host: route.host, prefix: route.path,
@@ -148,12 +143,13 @@ struct Assembly {
                     allowsWebSocket: route.allowWebSocket,
                     pathPolicy: PathPolicy(
                         allowsEmptySegments: route.allowEmptySegments,
-                        allowsParameters: route.allowPathParameters))
+                        allowsParameters: route.allowPathParameters),
+                    identitySet: route.identity.flatMap { sets.firstIndex(of: $0) } ?? 0)
             }, admission: admission)
     }
 
     private func firewall() throws(GatewayError) -> HeaderFirewall {
-        var owned = settings.virtualHosts.flatMap { $0.identityHeaders.map(\.name) }
+        var owned = settings.identityNames
         if settings.http.requestId { owned.append("x-request-id") }
         do {
             return try HeaderFirewall(

@@ -70,6 +70,21 @@ extension PeerCertificate {
     }
 }
 
+extension DistinguishedName {
+    /// The dotted identifier of a type that is written as OpenSSL's name in any case (`CN`,
+    /// `commonName`), or dotted; nil when there is none.
+    public static func identifier(ofType type: String) -> String? {
+        defer { ErrorQueue.clear() }
+        for spelling in [type, type.uppercased(), type.lowercased()] {
+            guard let object = unsafe OBJ_txt2obj(spelling, 0) else { continue }
+            defer { unsafe ASN1_OBJECT_free(object) }
+            let text = unsafe dotted(object)
+            if !text.isEmpty { return text }
+        }
+        return nil
+    }
+}
+
 extension PeerCertificate {
     /// Parses `der`; nil unless it is one certificate. Nobody vouches for it.
     public init?(der: [UInt8]) {

@@ -89,7 +89,7 @@ public struct DistinguishedName: Equatable, Sendable {
             containsNUL: utf8?.contains(0) ?? true)
     }
 
-    private static func dotted(_ object: OpaquePointer?) -> String {
+    static func dotted(_ object: OpaquePointer?) -> String {
         var text = [CChar](repeating: 0, count: 256)
         let count = unsafe Int(OBJ_obj2txt(&text, Int32(text.count), object, 1))
         guard count > 0 else { return "" }

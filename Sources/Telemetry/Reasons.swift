@@ -45,6 +45,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
     case noRoute, certificateRequired, forbiddenUpgrade, expectationFailed, versionNotSupported
     case requestTimeout, upstreamUnavailable, upstreamConnectFailed, upstreamTimeout
     case upstreamProtocolError, upstreamReset, queueFull, queueTimeout, draining, internalError
+    case identityRefused
 
     /// The status that the client gets.
     public var status: UInt16 {
@@ -56,7 +57,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .methodNotAllowed: 405
         case .misdirected: 421
         case .noRoute: 404
-        case .certificateRequired, .forbiddenUpgrade: 403
+        case .certificateRequired, .forbiddenUpgrade, .identityRefused: 403
         case .expectationFailed: 417
         case .versionNotSupported: 505
         case .requestTimeout: 408
@@ -91,6 +92,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .queueTimeout: "queue_timeout"
         case .draining: "draining"
         case .internalError: "internal_error"
+        case .identityRefused: "identity_refused"
         }
     }
 }

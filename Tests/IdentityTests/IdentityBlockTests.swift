@@ -52,18 +52,16 @@ import Testing
             IdentityHeader(name: "X-Client-Cert-Sub", format: "subject"),
             IdentityHeader(name: "X-Sub-64", format: "subjectBase64"),
         ])
-        let block = try IdentityBlock(peer: peer, headers: headers)
+        let block = try IdentityBlock(peer: peer, sets: [headers])
         #expect(
-            block.view.string
+            block.part(0).lines.string
                 == "X-Client-Cert-Sub: CN=client1\r\nX-Sub-64: Q049Y2xpZW50MQ==\r\n")
         #expect(headers.ownedNames == ["X-Client-Cert-Sub", "X-Sub-64"])
         let many = (0..<160).map { _ in
             CertificateRequest.Attribute("OU", String(repeating: "u", count: 60))
         }
         let large = try #require(try pki.verifiedPeer(many))
-        #expect(throws: IdentityError.tooLarge) {
-            try IdentityBlock(peer: large, headers: headers)
-        }
+        #expect(try IdentityBlock(peer: large, sets: [headers]).part(0).refusal == .tooLarge)
     }
 
     @Test(
@@ -78,8 +76,8 @@ import Testing
     @Test("a verified peer is verified, nobody is anonymous") func identity() throws {
         let pki = try TestPKI()
         let peer = try #require(try pki.verifiedPeer([.init("CN", "client1")]))
-        let headers = IdentityHeaderSet([])
-        #expect(try ClientIdentity(peer: peer, headers: headers).isVerified)
-        #expect(try !ClientIdentity(peer: nil, headers: headers).isVerified)
+        let sets = [IdentityHeaderSet([])]
+        #expect(try ClientIdentity(peer: peer, sets: sets).isVerified)
+        #expect(try !ClientIdentity(peer: nil, sets: sets).isVerified)
     }
 }

@@ -5,6 +5,8 @@ import Telemetry
 import TestSupport
 import Testing
 
+@testable import Identity
+
 @Suite("a reload reaches a connection between two requests, or ends it")
 struct ReloadTests {
     private static let get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -30,7 +32,7 @@ struct ReloadTests {
     @Test("a request that has begun ends under the rules it began with") func busy() throws {
         let test = try Self.established()
         #expect(test.send(Self.get) == [Self.acquire])
-        #expect(try test.reload(prefix: "/only", header: "X-Other") == [])
+        #expect(try test.reload(prefix: "/only", headers: Self.other) == [])
         #expect(test.connect() == [])
         #expect(test.forwarded.contains("X-Client-Cert-Sub: CN=client1\r\n"))
         #expect(test.answer(Self.answer) == [Self.release])
@@ -41,7 +43,7 @@ struct ReloadTests {
 
     @Test("S24 the identity's lines and the firewall change together") func headers() throws {
         let test = try Self.established()
-        #expect(try test.reload(header: "X-Other") == [])
+        #expect(try test.reload(headers: Self.other) == [])
         let spoof =
             "GET / HTTP/1.1\r\nHost: localhost\r\nX-Other: evil\r\nX-Client-Cert-Sub: evil\r\n\r\n"
         #expect(test.send(spoof) == [Self.acquire])
@@ -50,11 +52,11 @@ struct ReloadTests {
         #expect(!test.forwarded.contains("evil"), "\(test.forwarded)")
     }
 
-    private static let other = Admission(rules: Fingerprint(of: [1]))
+    private static let otherRules = Admission(rules: Fingerprint(of: [1]))
 
     /// The ways in which a reload leaves no place for a connection.
     private static let ends: [(host: String, admission: Admission)] = [
-        ("gone", .open), ("main", other), ("gone", other),
+        ("gone", .open), ("main", otherRules), ("gone", otherRules),
         ("main", Admission(rules: Admission.open.rules, trusted: [Fingerprint(of: [1])])),
     ]
 
@@ -106,7 +108,7 @@ struct ReloadTests {
         #expect(test.send(Self.get) == [Self.acquire])
         #expect(test.connect() == [])
         #expect(test.answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n") == [])
-        #expect(try test.reload(admission: Self.other) == [])
+        #expect(try test.reload(admission: Self.otherRules) == [])
         for _ in 0..<9 {
             #expect(test.pass(1) == [])
             #expect(test.answer("x") == [])
@@ -120,13 +122,33 @@ struct ReloadTests {
         #expect(test.reason == .configurationChanged)
     }
 
+    private static var other: IdentityHeaderSet {
+        get throws {
+            IdentityHeaderSet([try IdentityHeader(name: "X-Other", format: "subject")])
+        }
+    }
+
     @Test("an identity that the new headers cannot carry gets 421 at its next request")
-    func headersThatDoNotFit() throws {
+    func headersThatSayNothing() throws {
         let test = try Self.established()
-        #expect(try test.reload(header: String(repeating: "x", count: 17_000)) == [])
+        let never = IdentityFormat(name: "never") { (_) throws(IdentityError) in
+            throw .unrepresentable
+        }
+        let headers = IdentityHeaderSet([try IdentityHeader(name: "X-Never", format: never)])
+        #expect(try test.reload(headers: headers) == [])
         #expect(test.send(Self.get) == [.shutdownDownstreamWrite])
         #expect(test.takeStatus() == "HTTP/1.1 421 Misdirected Request")
         #expect(test.sawCloseNotify)
+    }
+
+    @Test("an identity that is too large for the new headers gets 431")
+    func headersThatDoNotFit() throws {
+        let test = try Self.established()
+        let name = String(repeating: "x", count: 17_000)
+        let headers = IdentityHeaderSet([try IdentityHeader(name: name, format: "subject")])
+        #expect(try test.reload(headers: headers) == [])
+        #expect(test.send(Self.get) == [])
+        #expect(test.takeStatus() == "HTTP/1.1 431 Request Header Fields Too Large")
     }
 
     @Test("S19 a request that comes too late gets 421 and starts nothing", arguments: ends)
@@ -159,7 +181,7 @@ struct ReloadTests {
 
     @Test("S19 a tunnel ends where its client is admitted no more, and else goes on")
     func tunnel() throws {
-        for (admission, state) in [(.open, Session.State.tunnelling), (Self.other, .closed)] {
+        for (admission, state) in [(.open, Session.State.tunnelling), (Self.otherRules, .closed)] {
             let test = try SessionUnderTest(allowsWebSocket: true)
             test.establish()
             let handshake =

@@ -55,30 +55,43 @@ final class SessionUnderTest {
 
     /// One virtual host with one route.
     static func table(
-        _ headers: IdentityHeaderSet, host: String = "main", prefix: String = "/",
-        admission: Admission = .open, allowsWebSocket: Bool = false
+        _ headers: IdentityHeaderSet, routeHeaders: [IdentityHeaderSet] = [],
+        host: String = "main", prefix: String = "/", admission: Admission = .open,
+        allowsWebSocket: Bool = false
     ) throws -> RoutingTable {
-        let route = Route(
-            name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
-            allowsWebSocket: allowsWebSocket)
+        var routes = [
+            Route(
+                name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
+                allowsWebSocket: allowsWebSocket)
+        ]
+        for (index, path) in ["/a", "/b"].prefix(routeHeaders.count).enumerated() {
+            routes.append(
+                Route(
+                    name: path, prefix: path, upstream: 0, requirement: .verifiedCertificate,
+                    identitySet: index + 1))
+        }
+        let owned = ([headers] + routeHeaders).flatMap(\.ownedNames)
         return RoutingTable(
             virtualHosts: [
                 VirtualHost(
                     name: host, serverNames: ["localhost"], identityHeaders: headers,
-                    routes: [route], admission: admission)
+                    routeHeaders: routeHeaders, routes: routes, admission: admission)
             ],
-            firewall: try HeaderFirewall(ownedNames: headers.ownedNames), upstreamNames: ["u"],
+            firewall: try HeaderFirewall(ownedNames: owned), upstreamNames: ["u"],
             forwarding: nil, trustedProxies: AddressList(), addsRequestID: false, addsVia: false)
     }
 
     /// The listener's table is replaced by one like it, but for what is given.
     func reload(
         host: String = "main", prefix: String = "/", admission: Admission = .open,
-        header: String = "X-Client-Cert-Sub"
+        headers: IdentityHeaderSet? = nil, routeHeaders: [IdentityHeaderSet] = []
     ) throws -> [Action] {
-        let headers = try IdentityHeaderSet([IdentityHeader(name: header, format: "subject")])
+        let headers =
+            try headers
+            ?? IdentityHeaderSet([IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")])
         let table = try Self.table(
-            headers, host: host, prefix: prefix, admission: admission, allowsWebSocket: true)
+            headers, routeHeaders: routeHeaders, host: host, prefix: prefix, admission: admission,
+            allowsWebSocket: true)
         session.replaceTable(table, &turn)
         return actions()
     }
@@ -91,6 +104,9 @@ final class SessionUnderTest {
         session.judge(by: set, &turn)
         return actions()
     }
+
+    /// SHA-256 of the client's certificate, DER.
+    func digestOfClient() throws -> [UInt8] { try pki.digestOfClient() }
 
     /// The head that the upstream got last.
     private(set) var forwarded = ""

@@ -39,6 +39,13 @@ public final class TestPKI {
         return folder + "/deny.txt"
     }
 
+    /// SHA-256 of the certificate of the client that was made last, DER.
+    public func digestOfClient() throws -> [UInt8] {
+        let text = try String(contentsOfFile: folder + "/client.pem", encoding: .utf8)
+        let body = text.split(separator: "-----")[1].split(separator: "\n").joined()
+        return SHA256.hash(Array(Data(base64Encoded: body) ?? Data()))
+    }
+
     /// A context that requires a client certificate, or lets it be absent.
     public func serverContext(
         _ mode: ClientCertificateMode = .required

@@ -60,7 +60,7 @@ public struct CertificateAttributes: Sendable {
         try self.init(certificate, sha256: certificate.sha256Fingerprint, chain: [der])
     }
 
-    private init(
+    init(
         _ leaf: PeerCertificate, sha256: [UInt8], chain: [[UInt8]]
     ) throws(CertificateMistake) {
         certificate = leaf

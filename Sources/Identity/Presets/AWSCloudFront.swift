@@ -16,7 +16,7 @@ extension IdentityPreset {
             },
             Member("CloudFront-Viewer-Cert-Present") { _ in Array("1".utf8) },
             Member("CloudFront-Viewer-Cert-Sha256") { input in
-                Hex.lower(input.chain.fingerprint.bytes)
+                Hex.lower(input.fingerprint)
             },
             Member("CloudFront-Viewer-Cert-Validity") { input in awsValidity(input) },
             Member("CloudFront-Viewer-Cert-Pem") { input in

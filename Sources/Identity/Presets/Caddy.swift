@@ -15,7 +15,7 @@ extension IdentityPreset {
             Member("X-Client-Cert-Serial") { (input) throws(IdentityError) in
                 SerialText.decimal(try input.attributes)
             },
-            Member("X-Client-Cert-Fingerprint") { input in Hex.lower(input.chain.fingerprint.bytes)
+            Member("X-Client-Cert-Fingerprint") { input in Hex.lower(input.fingerprint)
             },
             Member("X-Client-Cert-Der-Base64") { input in Base64.encode(input.leaf.der) },
             Member("X-Client-Cert-San-Dns-Names") { (input) throws(IdentityError) in

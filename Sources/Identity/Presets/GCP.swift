@@ -10,7 +10,7 @@ extension IdentityPreset {
             Member("X-Client-Cert-Chain-Verified") { _ in Array("true".utf8) },
             Member("X-Client-Cert-Error") { (input) throws(IdentityError) in try overflows(input) },
             Member("X-Client-Cert-Sha256-Fingerprint") { input in
-                Base64.encode(input.chain.fingerprint.bytes)
+                Base64.encode(input.fingerprint)
             },
             Member("X-Client-Cert-Serial-Number") { (input) throws(IdentityError) in
                 SerialText.decimal(try input.attributes)

@@ -19,7 +19,7 @@ extension IdentityPreset {
         [
             Member("Client-Cert") { input in byteSequence(input.leaf.der) },
             Member("Client-Cert-Chain") { input in
-                byteSequences(Array(input.chain.certificates.dropFirst()))
+                byteSequences(Array(input.certificates.dropFirst()))
             },
         ])
 

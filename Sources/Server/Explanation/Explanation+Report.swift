@@ -1,3 +1,4 @@
+import Identity
 import Proxy
 import TLS
 
@@ -43,6 +44,13 @@ extension Explanation {
             members.append(("request", requestReport(path, route)))
         }
         if let headers { members.append(("identityHeaders", .list(headers.map(Report.text)))) }
+        if let listing {
+            members.append(("attributes", Self.report(listing.variables)))
+            let presets = IdentityPreset.all.map { preset in
+                (preset.name, Self.report(listing.headers(of: preset)))
+            }
+            members.append(("presets", .object(presets)))
+        }
         return .object(members)
     }
 
@@ -84,6 +92,10 @@ extension Explanation {
             ("keyType", .text(summary.keyType)), ("keyBits", .number(summary.keyBits)),
             ("signatureAlgorithm", .text(summary.signatureAlgorithm)),
         ])
+    }
+
+    private static func report(_ lines: [IdentityListing.Line]) -> Report {
+        .object(lines.map { ($0.name, .text($0.value)) })
     }
 
     private static func report(_ check: ChainCheck) -> Report {

@@ -46,6 +46,8 @@ public struct Explanation {
     private(set) var chain: ChainExplanation?
     /// The lines that the upstream gets; nil when it gets none of this client.
     private(set) var headers: [String]?
+    /// All that could be said of the client; nil without a valid certificate.
+    private(set) var listing: IdentityListing?
     private(set) var route: RouteExplanation?
     private(set) var upstream: String?
     private(set) var failure: Failure?
@@ -115,29 +117,34 @@ public struct Explanation {
             }
         }
         let position = listener.virtualHosts[chosen.host]
-        try request(peer, settings.virtualHosts[position], assembly)
+        serve(peer, settings.virtualHosts[position], assembly)
     }
 
     /// What comes after the handshake.
-    private mutating func request(
+    private mutating func serve(
         _ peer: ValidatedChain?, _ settings: VirtualHostSettings, _ assembly: Assembly
-    ) throws(GatewayError) {
-        let host = try assembly.virtualHost(settings)
+    ) {
+        if let peer { listing = IdentityListing(IdentityInput(peer)) }
+        let host = assembly.virtualHost(settings)
         headers = []
         if let peer {
-            do throws(IdentityError) {
-                let lines = try host.identityHeaders.lines(of: peer)
-                headers = String(decoding: lines, as: UTF8.self).split(separator: "\r\n")
-                    .map(String.init)
-            } catch {
-                headers = nil
-                failure = Failure(
-                    stage: "identity", cause: "identity_refused", reason: "\(error)",
-                    hint: "\(Session.identityHint)")
-                return
-            }
+            // A connection whose client the virtual host's own headers cannot name is closed,
+            // whatever route it would ask for; limits concern single requests.
+            setHeaders(of: peer, host.identitySets[0])
+            let isClosed = failure != nil && failure?.status == nil
+            guard !isClosed, let path = question.path else { return }
+            failure = nil
+            request(path, peer, host, settings, assembly)
+        } else if let path = question.path {
+            request(path, nil, host, settings, assembly)
         }
-        guard let path = question.path else { return }
+    }
+
+    /// What becomes of a request for `path`.
+    private mutating func request(
+        _ path: String, _ peer: ValidatedChain?, _ host: VirtualHost,
+        _ settings: VirtualHostSettings, _ assembly: Assembly
+    ) {
         let limits = assembly.settings.limits
         let explained = host.explain(
             target: path, host: authority(of: settings), isVerified: peer != nil,
@@ -152,6 +159,27 @@ public struct Explanation {
                 stage: "request", cause: refused.symbol, reason: refused.detail,
                 hint: "compare the request with the routes of '\(settings.name)'",
                 status: refused.status)
+        } else if let peer {
+            setHeaders(of: peer, host.identitySets[explained.identitySet])
+            if explained.identitySet > 0, failure != nil, failure?.status == nil {
+                failure?.status = 403
+            }
+        }
+    }
+
+    /// The lines of `set` for `peer`, or why there are none.
+    private mutating func setHeaders(of peer: ValidatedChain, _ set: IdentityHeaderSet) {
+        do throws(IdentityError) {
+            headers = String(decoding: try set.lines(of: peer), as: UTF8.self)
+                .split(separator: "\r\n").map(String.init)
+        } catch {
+            headers = nil
+            let isTooLarge = error == .tooLarge
+            failure = Failure(
+                stage: isTooLarge ? "request" : "identity",
+                cause: isTooLarge ? "head_too_large" : "identity_refused",
+                reason: error.explanation, hint: "\(Session.identityHint)",
+                status: isTooLarge ? 431 : nil)
         }
     }
 
