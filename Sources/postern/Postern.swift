@@ -9,6 +9,6 @@ struct Postern: ParsableCommand {
         abstract: "An edge gateway that verifies client certificates and says who the client is.",
         subcommands: [
             RunCommand.self, CheckCommand.self, ExplainCommand.self, ConfigCommand.self,
-            EchoCommand.self, CertificatesCommand.self, VersionCommand.self,
+            FormatsCommand.self, EchoCommand.self, CertificatesCommand.self, VersionCommand.self,
         ])
 }
