@@ -55,7 +55,7 @@ let package = Package(
         // Layer 2: verified certificate → header values.
         module("Identity", ["Core", "TLS", "Crypto"]),
         // Layer 3: may this identity do this request?
-        module("Authorization", ["Core", "Identity", "HTTP", "Crypto"]),
+        module("Authorization", ["Core", "TLS", "Identity", "HTTP", "Crypto"]),
         // Layer 4: file, environment and flags → validated values; a connection's whole life.
         module(
             "GatewayConfiguration",

@@ -19,7 +19,7 @@ enum LayerTable {
         "Crypto": Row(1, ["COpenSSL"]),
         "HTTP": Row(1), "Upstream": Row(1), "Telemetry": Row(1),
         "Identity": Row(2, ["TLS", "Crypto"]),
-        "Authorization": Row(3, ["Identity", "HTTP", "Crypto"]),
+        "Authorization": Row(3, ["TLS", "Identity", "HTTP", "Crypto"]),
         "GatewayConfiguration": Row(
             4,
             [

@@ -1,0 +1,99 @@
+internal import HTTP
+
+/// Header fields that a request gets by mapping expressions, in order.
+///
+/// Their names are owned on every route to the upstream: a client's own fields of these names, in
+/// any spelling, are removed before (S28).
+public struct FieldMapping: Sendable {
+    private let entries: [(name: String, expression: MappingExpression?)]
+
+    /// Names that no client may send, for the header firewall.
+    public var ownedNames: [String] { entries.map(\.name) }
+
+    /// What an HTTP API refuses to map to ("Transform API requests", reserved headers); a name
+    /// that ends in `-` is a family.
+    private static let reserved = [
+        "access-control-", "apigw-", "authorization", "content-encoding", "content-location",
+        "forwarded", "origin", "x-amz-", "x-amzn-", "x-forwarded-for", "x-forwarded-host",
+        "x-forwarded-proto", "via",
+    ]
+
+    /// The mapping of `pairs`: targets (`integration.request.header.NAME`, or
+    /// `append:header.NAME`, `overwrite:header.NAME`, `remove:header.NAME`) and expressions.
+    public init(
+        _ pairs: [(target: String, expression: String)], _ dialect: MappingExpression.Dialect
+    ) throws(MappingError) {
+        var entries: [(name: String, expression: MappingExpression?)] = []
+        for pair in pairs {
+            let target = try Self.target(pair.target, dialect)
+            try Self.check(target.name, dialect)
+            guard !entries.contains(where: { Self.folded($0.name) == Self.folded(target.name) })
+            else { throw .duplicateTarget(target.name) }
+            let expression =
+                target.isRemoved ? nil : try MappingExpression(pair.expression, dialect)
+            entries.append((target.name, expression))
+        }
+        self.entries = entries
+    }
+
+    /// The fields for a request; those without a value are left out.
+    public func fields(
+        _ input: MappingInput
+    ) throws(MappingError) -> [AuthorizationRequest.Field] {
+        var fields: [AuthorizationRequest.Field] = []
+        for entry in entries {
+            guard let value = entry.expression?.evaluate(input), !value.isEmpty else { continue }
+            guard value.utf8.allSatisfy({ (0x20...0x7e).contains($0) }),
+                !value.hasPrefix(" "), !value.hasSuffix(" ")
+            else { throw .illegalValue(name: entry.name) }
+            fields.append(.init(entry.name, value))
+        }
+        return fields
+    }
+
+    private static func target(
+        _ text: String, _ dialect: MappingExpression.Dialect
+    ) throws(MappingError) -> (name: String, isRemoved: Bool) {
+        let prefixes: [(text: String, isRemoved: Bool)] =
+            switch dialect {
+            case .rest: [("integration.request.header.", false)]
+            case .http:
+                [
+                    ("append:header.", false), ("overwrite:header.", false),
+                    ("remove:header.", true),
+                ]
+            }
+        for prefix in prefixes where text.hasPrefix(prefix.text) {
+            return (String(text.dropFirst(prefix.text.count)), prefix.isRemoved)
+        }
+        throw .unknownTarget(text)
+    }
+
+    private static func check(
+        _ name: String, _ dialect: MappingExpression.Dialect
+    ) throws(MappingError) {
+        do throws(HeaderFirewall.ConfigurationError) {
+            _ = try HeaderFirewall(ownedNames: [name])
+        } catch {
+            switch error {
+            case .reservedName: throw .reservedName(name)
+            case .invalidName, .prefixTooShort: throw .unknownTarget(name)
+            }
+        }
+        let folded = folded(name)
+        guard dialect == .http else { return }
+        for reserved in reserved
+        where reserved.hasSuffix("-") ? folded.hasPrefix(reserved) : folded == reserved {
+            throw .reservedName(name)
+        }
+    }
+
+    /// Names that back ends may take for one are one.
+    private static func folded(_ name: String) -> String {
+        String(
+            decoding: name.lowercased().utf8.map { byte in
+                (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte)
+                    ? byte : UInt8(ascii: "-")
+            }, as: UTF8.self)
+    }
+}
