@@ -111,7 +111,7 @@ let package = Package(
             "AuthorizationTests", ["Authorization", "Identity", "HTTP", "TLS", "Crypto", "Core"]),
         tests(
             "GatewayConfigurationTests",
-            ["GatewayConfiguration", "Identity", "TLS", "Core", "TestSupport"]),
+            ["GatewayConfiguration", "Authorization", "Identity", "TLS", "Core", "TestSupport"]),
         tests(
             "ProxyTests",
             [

@@ -1,3 +1,4 @@
+public import Authorization
 public import Core
 public import Identity
 public import TLS
@@ -22,6 +23,8 @@ public struct GatewaySettings: Sendable {
     public var identitySets: [(name: String, set: IdentityHeaderSet)] = []
     /// The virtual hosts.
     public var virtualHosts: [VirtualHostSettings] = []
+    /// The authorizers.
+    public var authorizers: [AuthorizerSettings] = []
     /// The upstreams.
     public var upstreams: [UpstreamSettings] = []
     /// Which client certificates are revoked.
@@ -128,12 +131,34 @@ public struct RouteSettings: Sendable {
     public var identity: IdentityHeaderSet?
     /// Whether anonymous clients are refused.
     public var requireCertificate = true
+    /// Index into `GatewaySettings.authorizers` of the rules on who may pass; nil for none.
+    public var authorizer: Int?
+    /// The same of the rules on how well a client has to prove itself.
+    public var assurance: Int?
     /// Whether WebSockets are forwarded.
     public var allowWebSocket = false
     /// Whether `//` may stand in a path.
     public var allowEmptySegments = false
     /// Whether `;` may stand in a path.
     public var allowPathParameters = false
+}
+
+/// One authorizer.
+public struct AuthorizerSettings: Sendable {
+    /// One rule.
+    public struct Rule: Sendable {
+        /// The rule, less its condition on the chain's anchor.
+        public var rule: Authorization.Rule
+        /// Trust stores of which one has to have the anchor; empty for no condition.
+        public var trustStores: [TrustStoreOptions] = []
+    }
+
+    /// Name in the configuration.
+    public var name = ""
+    /// Whether nobody is refused.
+    public var isReportOnly = false
+    /// The rules, in order.
+    public var rules: [Rule] = []
 }
 
 /// One upstream.

@@ -79,7 +79,8 @@ public enum KeyTable {
 
     /// The keys, in the order of the reference.
     public static let keys: [ConfigurationKey] =
-        general + edge + identity + trust + revocation + upstream + tls + protocols + tuning
+        general + edge + identity + authorizers + trust + revocation + upstream + tls + protocols
+        + tuning
 
     private static let general = [
         ConfigurationKey(
@@ -161,6 +162,12 @@ public enum KeyTable {
         ConfigurationKey(
             "virtualHosts.*.routes.*.requireCertificate", .flag, "true",
             "Whether anonymous clients get 403."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.authorize", .text, "",
+            "Name of the authorizer whose rules say who may pass; all may when empty."),
+        ConfigurationKey(
+            "virtualHosts.*.routes.*.assurance", .text, "",
+            "Name of an authorizer that is asked before: how well a client has to prove itself."),
         ConfigurationKey(
             "virtualHosts.*.routes.*.allowWebSocket", .flag, "false",
             "Whether `Upgrade: websocket` is forwarded."),

@@ -12,6 +12,7 @@ struct SettingsBuilder {
         general()
         settings.upstreams = reader.names(below: "upstreams").map { upstream($0) }
         identitySets()
+        settings.authorizers = reader.names(below: "authorizers").map { authorizer($0) }
         let names = reader.names(below: "virtualHosts")
         settings.virtualHosts = names.map { virtualHost($0) }
         settings.listeners = reader.names(below: "listeners").map { listener($0, hosts: names) }
@@ -151,7 +152,7 @@ struct SettingsBuilder {
         host.trust = trustStore("trustStores.\(store).")
     }
 
-    private mutating func trustStore(_ base: String) -> TrustStoreOptions {
+    mutating func trustStore(_ base: String) -> TrustStoreOptions {
         var sources = reader.files(base + "sources")
         if sources.isEmpty || reader.isGiven(base + "file") {
             sources.insert(reader.file(base + "file"), at: 0)
@@ -204,6 +205,8 @@ struct SettingsBuilder {
             }
             route.requireCertificate = false
         }
+        route.authorizer = authorizerIndex(base + "authorize")
+        route.assurance = authorizerIndex(base + "assurance")
         route.allowWebSocket = reader.flag(base + "allowWebSocket")
         route.allowEmptySegments = reader.flag(base + "allowEmptySegments")
         route.allowPathParameters = reader.flag(base + "allowPathParameters")

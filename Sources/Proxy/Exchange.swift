@@ -73,6 +73,8 @@ struct Exchange {
     var status: UInt16 = 0
     var refusal: RefusalReason?
     var refusalDetail: StaticString = ""
+    /// Whether the rules of the route were asked.
+    var isJudged = false
     /// Proof that the request may be forwarded; there is no outbound head without it.
     var grant: Grant?
     /// What the upstream's 101 has to say.

@@ -1,3 +1,4 @@
+import Authorization
 import Telemetry
 
 /// Why a request is not forwarded: the reason decides status and counter, the detail is logged.
@@ -8,6 +9,19 @@ struct Refusal: Error {
     init(_ reason: RefusalReason, _ detail: StaticString) {
         self.reason = reason
         self.detail = detail
+    }
+}
+
+extension Refusal {
+    /// The refusal that `denial` is.
+    init(denial: Denial) {
+        let reason: RefusalReason =
+            switch denial {
+            case .certificateRequired: .certificateRequired
+            case .assuranceUnmet: .assuranceUnmet
+            case .notAuthorized: .notAuthorized
+            }
+        self.init(reason, denial.detail)
     }
 }
 

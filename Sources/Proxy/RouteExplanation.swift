@@ -1,7 +1,8 @@
-import Authorization
+public import Authorization
 import Core
 public import HTTP
 import Identity
+public import TLS
 import Telemetry
 
 /// What a virtual host would do with a request, without one.
@@ -16,6 +17,22 @@ public struct RouteExplanation: Sendable {
         public let detail: String
     }
 
+    /// Rules of the route, and what they say of the client.
+    public struct Rules: Sendable, Equatable {
+        /// Whether they are about how well the client has proved itself; else about who it is.
+        public let isAssurance: Bool
+        /// Name of the authorizer.
+        public let name: String
+        /// Whether the client may pass.
+        public let isAllowed: Bool
+        /// Name of the rule that decides; `(none)` when no rule is about the client.
+        public let decidedBy: String
+        /// Name of what would refuse the client, were it not there to report only.
+        public let reported: String?
+        /// Each rule in order.
+        public let traces: [RuleTrace]
+    }
+
     /// Name of the route; nil when none has the path.
     public internal(set) var name: String?
     /// Index of its upstream.
@@ -24,21 +41,25 @@ public struct RouteExplanation: Sendable {
     public internal(set) var identitySet = 0
     /// Whether the route refuses who is anonymous.
     public internal(set) var requiresCertificate = false
+    /// The rules that the route has, in the order in which they are asked.
+    public internal(set) var rules: [Rules] = []
     /// Why the request is refused; nil when it is forwarded.
     public internal(set) var refused: Refused?
 
-    mutating func refuse(_ reason: RefusalReason, _ detail: StaticString) {
+    mutating func refuse(_ refusal: Refusal) {
         refused = Refused(
-            status: reason.status, symbol: "\(reason.symbol)", detail: "\(detail)")
+            status: refusal.reason.status, symbol: "\(refusal.reason.symbol)",
+            detail: "\(refusal.detail)")
     }
 }
 
 extension VirtualHost {
     /// What becomes of `method target` with a Host field of `host`, by the code that requests take:
     /// parser, routes, path policy, authorizer. `isVerified` says whether the client has shown a
-    /// valid certificate.
+    /// valid certificate, and `chain` what rules are to judge it by, `now` in seconds since 1970.
     public func explain(
-        method: String = "GET", target: String, host: String, isVerified: Bool, limits: HeadLimits
+        method: String = "GET", target: String, host: String, isVerified: Bool,
+        chain: ValidatedChain? = nil, limits: HeadLimits, at now: Int64 = 0
     ) -> RouteExplanation {
         var explanation = RouteExplanation()
         let text = Array("\(method) \(target) HTTP/1.1\r\nHost: \(host)\r\n\r\n".utf8)
@@ -50,21 +71,26 @@ extension VirtualHost {
                 guard case .complete(let head) = parsed, head.target.count == target.utf8.count,
                     head.host.count == host.utf8.count
                 else {
-                    explanation.refuse(.badRequest, "not one request target and one host")
+                    explanation.refuse(
+                        Refusal(.badRequest, "not one request target and one host"))
                     return
                 }
-                explain(head, in: bytes, isVerified: isVerified, &explanation)
+                guard let route = explain(head, in: bytes, isVerified, &explanation) else {
+                    return
+                }
+                judge(chain, by: route, at: now, &explanation)
             } catch {
-                explanation.refuse(RefusalReason(status: error.status), error.reason)
+                explanation.refuse(
+                    Refusal(RefusalReason(status: error.status), error.reason))
             }
         }
         return explanation
     }
 
     private func explain(
-        _ head: RequestHead, in bytes: ByteView, isVerified: Bool,
+        _ head: RequestHead, in bytes: ByteView, _ isVerified: Bool,
         _ explanation: inout RouteExplanation
-    ) {
+    ) -> Route? {
         var index: Int?
         defer { explanation.name = index.map { routes[$0].name } }
         do throws(Refusal) {
@@ -73,12 +99,41 @@ extension VirtualHost {
             explanation.identitySet = route.identitySet
             switch Authorizer.decide(identity: .anonymous, requirement: route.requirement) {
             case .allow: break
-            case .deny(let reason):
+            case .deny(let denial):
                 explanation.requiresCertificate = true
-                if !isVerified { explanation.refuse(.certificateRequired, reason) }
+                if !isVerified { explanation.refuse(Refusal(denial: denial)) }
             }
+            return route
         } catch {
-            explanation.refuse(error.reason, error.detail)
+            explanation.refuse(error)
+            return nil
+        }
+    }
+
+    /// What the rules of `route` say. Whoever is refused already is told all the same.
+    private func judge(
+        _ chain: ValidatedChain?, by route: Route, at now: Int64,
+        _ explanation: inout RouteExplanation
+    ) {
+        guard let policy = route.policy, let verdict = RouteVerdicts([policy], chain, at: now)?[0]
+        else { return }
+        let subject = RuleSubject(chain)
+        for (isAssurance, rules, found) in [
+            (true, policy.assurance, verdict.assurance),
+            (false, policy.authorizer, verdict.authorizer),
+        ] {
+            guard let rules, let found else { continue }
+            explanation.rules.append(
+                .init(
+                    isAssurance: isAssurance, name: rules.name,
+                    isAllowed: found.isAllowed, decidedBy: rules.name(of: found.decidedBy),
+                    reported: found.reported.map { rules.name(of: $0) },
+                    traces: rules.trace(subject, at: now)))
+        }
+        guard explanation.refused == nil else { return }
+        switch Authorizer.decide(identity: .anonymous, requirement: .none, verdict: verdict) {
+        case .allow: break
+        case .deny(let denial): explanation.refuse(Refusal(denial: denial))
         }
     }
 }

@@ -19,6 +19,8 @@ public struct Route: Sendable {
     public var upstream: Int
     /// What the client's identity has to be.
     public var requirement: RouteRequirement
+    /// Rules on the identity; nil for none.
+    public var policy: RoutePolicy?
     /// Whether `Upgrade: websocket` is forwarded (security rule S21).
     public var allowsWebSocket: Bool
     /// What a path may look like (security rule S22).
@@ -29,8 +31,8 @@ public struct Route: Sendable {
     /// The route with the given parts.
     public init(
         name: String, host: String? = nil, prefix: String = "/", methods: [String] = [],
-        upstream: Int, requirement: RouteRequirement, allowsWebSocket: Bool = false,
-        pathPolicy: PathPolicy = PathPolicy(), identitySet: Int = 0
+        upstream: Int, requirement: RouteRequirement, policy: RoutePolicy? = nil,
+        allowsWebSocket: Bool = false, pathPolicy: PathPolicy = PathPolicy(), identitySet: Int = 0
     ) {
         self.name = name
         self.host = host
@@ -38,6 +40,7 @@ public struct Route: Sendable {
         self.methods = methods
         self.upstream = upstream
         self.requirement = requirement
+        self.policy = policy
         self.allowsWebSocket = allowsWebSocket
         self.pathPolicy = pathPolicy
         self.identitySet = identitySet
@@ -120,6 +123,12 @@ public final class VirtualHost {
     }
 
     deinit { unsafe storage.deallocate() }
+
+    /// What the routes' rules say of the client whose validated chain is `chain`, `now` in seconds
+    /// since 1970; nil when no route has rules.
+    func verdicts(on chain: ValidatedChain?, at now: Int64) -> RouteVerdicts? {
+        RouteVerdicts(routes.map(\.policy), chain, at: now)
+    }
 
     /// The name, for log lines. Valid for as long as the virtual host.
     public var nameText: ByteView { text[label] }

@@ -47,6 +47,7 @@ extension Session {
         }
         table = newer
         virtualHost = index
+        judgeIdentity(&turn)
     }
 
     /// What is revoked has changed: who is not good by `set` starts no further exchange (S19).

@@ -150,10 +150,7 @@ extension Session {
         exchange.upstream = route.upstream
         exchange.identitySet = route.identitySet
         exchange.wantsWebSocket = head.upgradeWebSocket && route.allowsWebSocket
-        switch Authorizer.decide(identity: identity, requirement: route.requirement) {
-        case .allow(let grant): return grant
-        case .deny(let reason): throw Refusal(.certificateRequired, reason)
-        }
+        return try decide(route, &turn)
     }
 
     /// Rewrites the head into segments, and fixes where the body comes from.

@@ -1,3 +1,4 @@
+import Authorization
 public import Core
 import HTTP
 import Identity
@@ -59,6 +60,8 @@ public struct Session: ~Copyable {
     var scanned = 0
     var exchange = Exchange()
     var identity = ClientIdentity.anonymous
+    /// What the rules of the virtual host's routes say of the identity; nil when none has rules.
+    var verdicts: RouteVerdicts?
     /// What log lines say of the client's identity, rendered once; empty without an access log.
     var logIdentity: [UInt8] = []
     /// Index into the virtual hosts of `table`, once the handshake has chosen.
@@ -323,6 +326,7 @@ public struct Session: ~Copyable {
             close(.identityRefused, reset: true, &turn)
             return
         }
+        judgeIdentity(&turn)
         if turn.environment.accessLog != nil { renderLogIdentity(&turn) }
         state = .readingHead
         setDeadline(turn.now.monotonic + turn.environment.timeouts.idle, &turn)

@@ -117,7 +117,7 @@ struct Assembly {
         var hosts: [VirtualHost] = []
         for (position, index) in listener.virtualHosts.enumerated() {
             let admission = context.admission(at: position)
-            hosts.append(virtualHost(settings.virtualHosts[index], admission))
+            hosts.append(try virtualHost(settings.virtualHosts[index], admission))
         }
         return RoutingTable(
             virtualHosts: hosts, firewall: try firewall(), upstreamNames: upstreamNames,
@@ -128,7 +128,8 @@ struct Assembly {
 
     func virtualHost(
         _ host: VirtualHostSettings, _ admission: Admission = .open
-    ) -> VirtualHost {
+    ) throws(GatewayError) -> VirtualHost {
+        let authorizers = try authorizers(of: host)
         // Routes that say the same share a rendering.
         var sets = [host.identity]
         for set in host.routes.compactMap(\.identity) where !sets.contains(set) { sets.append(set) }
@@ -140,7 +141,7 @@ struct Assembly {
                     name: route.name, host: route.host, prefix: route.path,
                     methods: route.methods, upstream: places[route.upstream],
                     requirement: route.requireCertificate ? .verifiedCertificate : .none,
-                    allowsWebSocket: route.allowWebSocket,
+                    policy: policy(of: route, authorizers), allowsWebSocket: route.allowWebSocket,
                     pathPolicy: PathPolicy(
                         allowsEmptySegments: route.allowEmptySegments,
                         allowsParameters: route.allowPathParameters),
@@ -206,7 +207,13 @@ struct Assembly {
 
     /// Whom clients of `host` are verified by; nil when they are not asked.
     func trust(_ host: VirtualHostSettings) -> TrustStoreOptions? {
-        guard host.clientCertificate != .off, var trust = host.trust else { return nil }
+        guard host.clientCertificate != .off, let trust = host.trust else { return nil }
+        return withContents(trust)
+    }
+
+    /// The options with the bytes of the files that they name, as far as those were read.
+    func withContents(_ options: TrustStoreOptions) -> TrustStoreOptions {
+        var trust = options
         for source in trust.sources {
             trust.listings[source] = files.listing(source)
             for path in files.listing(source) ?? [source] {

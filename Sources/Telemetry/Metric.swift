@@ -8,6 +8,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case validationRevoked
     case proxyHeadersRefused, proxySourcesRefused, sourcesRefused
     case requests, bytesSent, upstreamBytesReceived
+    case authorizationAllowed, authorizationRefused, authorizationReported
     case upstreamConnects, upstreamConnectFailures, upstreamReuses, upstreamRetries
     case upstreamConnectionsActive, upstreamQueued, upstreamEjections
     case upstreamIdle, bufferedBytes, bufferedBytesLargest
@@ -55,6 +56,9 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .proxySourcesRefused: "postern_proxy_sources_refused_total"
         case .sourcesRefused: "postern_sources_refused_total"
         case .requests: "postern_requests_total"
+        case .authorizationAllowed: "postern_authorization_allowed_total"
+        case .authorizationRefused: "postern_authorization_refused_total"
+        case .authorizationReported: "postern_authorization_reported_total"
         case .bytesSent: "postern_sent_bytes_total"
         case .upstreamBytesReceived: "postern_upstream_received_bytes_total"
         case .upstreamConnects: "postern_upstream_connects_total"
@@ -111,6 +115,10 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .sourcesRefused:
             "Connections closed before TLS: their source fails too many handshakes."
         case .requests: "Requests whose head was complete."
+        case .authorizationAllowed: "Requests that the rules of their route allowed."
+        case .authorizationRefused: "Requests that the rules of their route refused."
+        case .authorizationReported:
+            "Requests that rules would have refused, were they not there to report only."
         case .bytesSent: "Bytes sent to clients, TLS included."
         case .upstreamBytesReceived: "Bytes received from upstreams."
         case .upstreamConnects: "Connections opened to upstreams."

@@ -42,7 +42,8 @@ public enum CloseReason: String, CaseIterable, Sendable {
 /// Why a request was answered by the gateway itself.
 public enum RefusalReason: UInt8, CaseIterable, Sendable {
     case badRequest, headTooLarge, uriTooLong, bodyTooLarge, methodNotAllowed, misdirected
-    case noRoute, certificateRequired, forbiddenUpgrade, expectationFailed, versionNotSupported
+    case noRoute, certificateRequired, assuranceUnmet, notAuthorized
+    case forbiddenUpgrade, expectationFailed, versionNotSupported
     case requestTimeout, upstreamUnavailable, upstreamConnectFailed, upstreamTimeout
     case upstreamProtocolError, upstreamReset, queueFull, queueTimeout, draining, internalError
     case identityRefused
@@ -57,7 +58,9 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .methodNotAllowed: 405
         case .misdirected: 421
         case .noRoute: 404
-        case .certificateRequired, .forbiddenUpgrade, .identityRefused: 403
+        case .certificateRequired, .assuranceUnmet, .notAuthorized, .forbiddenUpgrade,
+            .identityRefused:
+            403
         case .expectationFailed: 417
         case .versionNotSupported: 505
         case .requestTimeout: 408
@@ -79,6 +82,8 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .misdirected: "misdirected"
         case .noRoute: "no_route"
         case .certificateRequired: "certificate_required"
+        case .assuranceUnmet: "assurance_unmet"
+        case .notAuthorized: "not_authorized"
         case .forbiddenUpgrade: "forbidden_upgrade"
         case .expectationFailed: "expectation_failed"
         case .versionNotSupported: "version_not_supported"

@@ -12,6 +12,7 @@ import Testing
             Issue.record("the wrong decision")
             return
         }
-        #expect("\(reason)".contains("certificate"))
+        #expect(reason == .certificateRequired)
+        #expect(Set(Denial.allCases.map(\.detail.description)).count == 3)
     }
 }

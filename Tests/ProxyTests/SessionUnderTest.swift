@@ -26,7 +26,7 @@ final class SessionUnderTest {
 
     init(
         _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false,
-        expects: ProxyProtocolPolicy.Expectation = .none
+        policy: RoutePolicy? = nil, expects: ProxyProtocolPolicy.Expectation = .none
     ) throws {
         pki = try TestPKI()
         let server = try pki.serverContext()
@@ -42,7 +42,8 @@ final class SessionUnderTest {
             metrics: WorkerMetrics(upstreams: 1), accessLog: nil, timeouts: timeouts,
             limits: ProxyLimits(),
             requestIDPrefix: 1)
-        let table = try Self.table(headers, allowsWebSocket: allowsWebSocket)
+        let table = try Self.table(
+            headers, policy: policy, allowsWebSocket: allowsWebSocket)
         let now = Now(monotonic: Instant(nanoseconds: 1), wallSeconds: 0)
         var turn = Turn(now: now, environment: environment)
         client = TLSEngine(
@@ -57,12 +58,12 @@ final class SessionUnderTest {
     static func table(
         _ headers: IdentityHeaderSet, routeHeaders: [IdentityHeaderSet] = [],
         host: String = "main", prefix: String = "/", admission: Admission = .open,
-        allowsWebSocket: Bool = false
+        policy: RoutePolicy? = nil, allowsWebSocket: Bool = false
     ) throws -> RoutingTable {
         var routes = [
             Route(
                 name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
-                allowsWebSocket: allowsWebSocket)
+                policy: policy, allowsWebSocket: allowsWebSocket)
         ]
         for (index, path) in ["/a", "/b"].prefix(routeHeaders.count).enumerated() {
             routes.append(
@@ -84,13 +85,15 @@ final class SessionUnderTest {
     /// The listener's table is replaced by one like it, but for what is given.
     func reload(
         host: String = "main", prefix: String = "/", admission: Admission = .open,
-        headers: IdentityHeaderSet? = nil, routeHeaders: [IdentityHeaderSet] = []
+        headers: IdentityHeaderSet? = nil, routeHeaders: [IdentityHeaderSet] = [],
+        policy: RoutePolicy? = nil
     ) throws -> [Action] {
         let headers =
             try headers
             ?? IdentityHeaderSet([IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")])
         let table = try Self.table(
             headers, routeHeaders: routeHeaders, host: host, prefix: prefix, admission: admission,
+            policy: policy,
             allowsWebSocket: true)
         session.replaceTable(table, &turn)
         return actions()
@@ -246,6 +249,9 @@ final class SessionUnderTest {
         session.releaseBuffers(turn.environment)
         return outstanding
     }
+
+    /// The wall clock shows `seconds` since 1970.
+    func setClock(_ seconds: Int64) { turn.now.wallSeconds = seconds }
 
     /// `seconds` pass, and the timer fires.
     func pass(_ seconds: UInt64) -> [Action] {

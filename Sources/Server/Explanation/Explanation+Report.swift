@@ -1,3 +1,4 @@
+import Authorization
 import Identity
 import Proxy
 import TLS
@@ -112,6 +113,37 @@ extension Explanation {
         if route.upstream != nil {
             members.append(("requiresCertificate", .flag(route.requiresCertificate)))
         }
+        for rules in route.rules {
+            members.append(
+                (rules.isAssurance ? "assurance" : "authorizer", Self.report(rules)))
+        }
+        return .object(members)
+    }
+
+    private static func report(_ rules: RouteExplanation.Rules) -> Report {
+        var members: [(key: String, value: Report)] = [
+            ("name", .text(rules.name)), ("allowed", .flag(rules.isAllowed)),
+            ("decidedBy", .text(rules.decidedBy)),
+        ]
+        if let reported = rules.reported { members.append(("reported", .text(reported))) }
+        members.append(("rules", .list(rules.traces.map(report))))
+        return .object(members)
+    }
+
+    private static func report(_ trace: RuleTrace) -> Report {
+        var members: [(key: String, value: Report)] = [
+            ("rule", .text(trace.rule)), ("effect", .text(trace.effect)),
+        ]
+        if trace.isReportOnly { members.append(("reportOnly", .flag(true))) }
+        members.append(("matches", .flag(trace.isMatch)))
+        members.append(
+            (
+                "conditions",
+                .list(
+                    trace.conditions.map { condition in
+                        .text("\(condition.name): \(condition.isMet ? "met" : "not met")")
+                    })
+            ))
         return .object(members)
     }
 

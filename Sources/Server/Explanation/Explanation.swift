@@ -117,15 +117,15 @@ public struct Explanation {
             }
         }
         let position = listener.virtualHosts[chosen.host]
-        serve(peer, settings.virtualHosts[position], assembly)
+        try serve(peer, settings.virtualHosts[position], assembly)
     }
 
     /// What comes after the handshake.
     private mutating func serve(
         _ peer: ValidatedChain?, _ settings: VirtualHostSettings, _ assembly: Assembly
-    ) {
+    ) throws(GatewayError) {
         if let peer { listing = IdentityListing(IdentityInput(peer)) }
-        let host = assembly.virtualHost(settings)
+        let host = try assembly.virtualHost(settings)
         headers = []
         if let peer {
             // A connection whose client the virtual host's own headers cannot name is closed,
@@ -147,10 +147,10 @@ public struct Explanation {
     ) {
         let limits = assembly.settings.limits
         let explained = host.explain(
-            target: path, host: authority(of: settings), isVerified: peer != nil,
+            target: path, host: authority(of: settings), isVerified: peer != nil, chain: peer,
             limits: HeadLimits(
                 headBytes: limits.headBytes, fieldCount: limits.headerCount,
-                targetBytes: limits.uriBytes))
+                targetBytes: limits.uriBytes), at: time)
         route = explained
         upstream = explained.upstream.map { assembly.settings.upstreams[$0].name }
         if let refused = explained.refused {

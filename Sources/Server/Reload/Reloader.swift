@@ -278,7 +278,10 @@ struct Attempt {
             let settings = try source.load(text)
             files = FileContents(
                 reading: settings.files.filter { !$0.isOfRevocation }.map(\.path),
-                trusted: settings.virtualHosts.flatMap { $0.trust?.sources ?? [] })
+                trusted: settings.virtualHosts.flatMap { $0.trust?.sources ?? [] }
+                    + settings.authorizers.flatMap { authorizer in
+                        authorizer.rules.flatMap(\.trustStores).flatMap(\.sources)
+                    })
             self.settings = .success(settings)
         } catch {
             settings = .failure(GatewayError(error.diagnostics))
