@@ -1,6 +1,6 @@
 /// Why a request does not pass an authorizer function, and what the client then gets: status,
 /// body and `x-amzn-ErrorType` of API Gateway.
-public enum LambdaRefusal: Equatable, Sendable, CaseIterable {
+public enum LambdaRefusal: Error, Equatable, Sendable, CaseIterable {
     /// An identity source is missing or empty; the function is not asked.
     case missingIdentity
     /// The function failed with the message `Unauthorized`.

@@ -1,5 +1,3 @@
-internal import HTTP
-
 /// Header fields that a request gets by mapping expressions, in order.
 ///
 /// Their names are owned on every route to the upstream: a client's own fields of these names, in
@@ -27,7 +25,10 @@ public struct FieldMapping: Sendable {
         for pair in pairs {
             let target = try Self.target(pair.target, dialect)
             try Self.check(target.name, dialect)
-            guard !entries.contains(where: { Self.folded($0.name) == Self.folded(target.name) })
+            guard
+                !entries.contains(where: {
+                    MappedName.folded($0.name) == MappedName.folded(target.name)
+                })
             else { throw .duplicateTarget(target.name) }
             let expression =
                 target.isRemoved ? nil : try MappingExpression(pair.expression, dialect)
@@ -43,9 +44,7 @@ public struct FieldMapping: Sendable {
         var fields: [AuthorizationRequest.Field] = []
         for entry in entries {
             guard let value = entry.expression?.evaluate(input), !value.isEmpty else { continue }
-            guard value.utf8.allSatisfy({ (0x20...0x7e).contains($0) }),
-                !value.hasPrefix(" "), !value.hasSuffix(" ")
-            else { throw .illegalValue(name: entry.name) }
+            guard MappedName.isLegal(value) else { throw .illegalValue(name: entry.name) }
             fields.append(.init(entry.name, value))
         }
         return fields
@@ -72,28 +71,12 @@ public struct FieldMapping: Sendable {
     private static func check(
         _ name: String, _ dialect: MappingExpression.Dialect
     ) throws(MappingError) {
-        do throws(HeaderFirewall.ConfigurationError) {
-            _ = try HeaderFirewall(ownedNames: [name])
-        } catch {
-            switch error {
-            case .reservedName: throw .reservedName(name)
-            case .invalidName, .prefixTooShort: throw .unknownTarget(name)
-            }
-        }
-        let folded = folded(name)
+        try MappedName.check(name)
+        let folded = MappedName.folded(name)
         guard dialect == .http else { return }
         for reserved in reserved
         where reserved.hasSuffix("-") ? folded.hasPrefix(reserved) : folded == reserved {
             throw .reservedName(name)
         }
-    }
-
-    /// Names that back ends may take for one are one.
-    private static func folded(_ name: String) -> String {
-        String(
-            decoding: name.lowercased().utf8.map { byte in
-                (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte)
-                    ? byte : UInt8(ascii: "-")
-            }, as: UTF8.self)
     }
 }

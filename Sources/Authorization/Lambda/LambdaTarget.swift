@@ -1,0 +1,99 @@
+public import Crypto
+
+/// Where an authorizer function is invoked, and how.
+public struct LambdaTarget: Equatable, Sendable {
+    /// Authority of the service, for Host and for the signature.
+    public let host: String
+    /// Path of the invocation, percent-encoded.
+    public let path: String
+    /// Query of the invocation without `?`; empty without one.
+    public let query: String
+    /// The region that requests are signed for; nil when they are not signed.
+    public let region: String?
+    /// Whether the service is Lambda or speaks as it does.
+    let isLambda: Bool
+
+    /// AWS Lambda: `function` is a name, an ARN or a part of one, `qualifier` a version or an
+    /// alias.
+    public static func lambda(
+        function: String, qualifier: String? = nil, region: String, host: String? = nil
+    ) -> LambdaTarget {
+        LambdaTarget(
+            host: host ?? "lambda.\(region).amazonaws.com",
+            path: "/2015-03-31/functions/\(encoded(function))/invocations",
+            query: qualifier.map { "Qualifier=\(encoded($0))" } ?? "", region: region,
+            isLambda: true)
+    }
+
+    /// The Runtime Interface Emulator, which has one function and wants no signature.
+    public static func emulator(host: String) -> LambdaTarget {
+        LambdaTarget(
+            host: host, path: "/2015-03-31/functions/function/invocations", query: "",
+            region: nil, isLambda: true)
+    }
+
+    /// Any service that takes the event by POST and answers as a function does.
+    public static func http(host: String, path: String) -> LambdaTarget {
+        let parts = path.split(separator: "?", maxSplits: 1).map(String.init)
+        return LambdaTarget(
+            host: host, path: parts.first ?? "/", query: parts.count > 1 ? parts[1] : "",
+            region: nil, isLambda: false)
+    }
+
+    private init(host: String, path: String, query: String, region: String?, isLambda: Bool) {
+        self.host = host
+        self.path = path
+        self.query = query
+        self.region = region
+        self.isLambda = isLambda
+    }
+
+    /// The bytes of a request that invokes the function with `event` at `wallSeconds` (since 1970).
+    ///
+    /// - Precondition: there are credentials where requests are signed.
+    public func request(
+        event: [UInt8], credentials: SignatureV4.Credentials? = nil, at wallSeconds: Int64
+    ) -> [UInt8] {
+        var fields = [("Host", host), ("Content-Type", "application/json")]
+        if isLambda { fields.append(("X-Amz-Invocation-Type", "RequestResponse")) }
+        if let region {
+            guard let credentials else { preconditionFailure("no credentials to sign with") }
+            var signed = SignatureV4.Request(method: "POST", path: path, fields: fields)
+            signed.query = query
+            signed.body = event
+            let signer = SignatureV4(credentials: credentials, region: region, service: "lambda")
+            fields += signer.fields(for: signed, at: wallSeconds)
+        }
+        fields.append(("Content-Length", "\(event.count)"))
+        let target = query.isEmpty ? path : "\(path)?\(query)"
+        let head =
+            "POST \(target) HTTP/1.1\r\n"
+            + fields.map { "\($0.0): \($0.1)\r\n" }.joined() + "\r\n"
+        return Array(head.utf8) + event
+    }
+
+    /// What the function answers by `reply`.
+    public func answer(
+        _ reply: AuthorizerReply, format: LambdaAPI.Format
+    ) throws(LambdaAnswer.Problem) -> LambdaAnswer {
+        // A function that failed comes with 200, too.
+        guard reply.status == 200 else { throw .failed }
+        let isError = !reply.values(ofField: "x-amz-function-error").isEmpty
+        return try LambdaAnswer(reply.body, format: format, isError: isError)
+    }
+
+    /// Percent-encodes all but unreserved characters.
+    private static func encoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: bytes.append(byte)
+            case _ where "-._~".utf8.contains(byte): bytes.append(byte)
+            default:
+                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
