@@ -37,6 +37,7 @@ extension KeyTable {
                 + "certificate's fingerprint, or a SPIFFE identity."),
         ConfigurationKey(
             "identitySets.*.proxyURIs", .list, "",
-            "URIs of the gateway's own certificate, for `By` of X-Forwarded-Client-Cert."),
+            "URIs for `By` of X-Forwarded-Client-Cert; those of the virtual host's first "
+                + "certificate when empty."),
     ]
 }

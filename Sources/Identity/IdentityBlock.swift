@@ -57,7 +57,7 @@ public final class IdentityBlock: ChainAttachment, @unchecked Sendable {
     ///
     /// - Throws: when the first set, that of the virtual host, cannot say what the certificate
     ///   says. Other sets, and limits, concern single requests: `part(_:)`.
-    public init(peer: VerifiedPeer, sets: [IdentityHeaderSet]) throws(IdentityError) {
+    public convenience init(peer: VerifiedPeer, sets: [IdentityHeaderSet]) throws(IdentityError) {
         var bytes: [UInt8] = []
         var places: [Place] = []
         for (index, set) in sets.enumerated() {
@@ -77,6 +77,25 @@ public final class IdentityBlock: ChainAttachment, @unchecked Sendable {
             }
             places.append(place)
         }
+        self.init(bytes, places, sets)
+    }
+
+    /// What `sets` say of a client that has shown no certificate; nil when it is nothing.
+    public convenience init?(anonymousOf sets: [IdentityHeaderSet]) {
+        var bytes: [UInt8] = []
+        var places: [Place] = []
+        for set in sets {
+            var place = Place()
+            let lines = set.anonymousLines
+            place.lines = ByteRange(start: bytes.count, count: lines.count)
+            bytes += lines
+            places.append(place)
+        }
+        guard !bytes.isEmpty else { return nil }
+        self.init(bytes, places, sets)
+    }
+
+    private init(_ bytes: [UInt8], _ places: [Place], _ sets: [IdentityHeaderSet]) {
         self.places = places
         unsafe storage = .allocate(capacity: max(bytes.count, 1))
         unsafe storage.initialize(from: bytes, count: bytes.count)

@@ -4,6 +4,11 @@ public struct IdentityHeader: Sendable {
     public let name: String
     /// How the value is made.
     public let format: IdentityFormat
+    /// The value that says that there is no certificate; nil sends no header then.
+    let anonymous: String?
+
+    /// Whether it is Envoy's, whose received values may go on.
+    var isForwardedClientCert: Bool { name.lowercased() == "x-forwarded-client-cert" }
 
     /// Names that frame or route a message: an identity header of that name would break it.
     private static let reserved: Set<String> = [
@@ -26,6 +31,7 @@ public struct IdentityHeader: Sendable {
         try Self.check(name)
         self.name = name
         self.format = format
+        anonymous = nil
     }
 
     private static func check(_ name: String) throws(IdentityError) {
@@ -36,11 +42,12 @@ public struct IdentityHeader: Sendable {
 
     /// A header of a preset.
     init(
-        preset: String, name: String,
+        preset: String, name: String, anonymous: String?,
         render: @escaping @Sendable (IdentityInput) throws(IdentityError) -> [UInt8]?
     ) {
         precondition(Self.isToken(name) && !Self.reserved.contains(name.lowercased()))
         self.name = name
+        self.anonymous = anonymous
         format = IdentityFormat(name: "preset \(preset)", render: render)
     }
 

@@ -111,6 +111,16 @@ public struct IdentityHeaderSet: Equatable, Sendable {
         key = (lines + ["\(limits) \(forwarding) \(proxyURIs)"]).joined(separator: "\n")
     }
 
+    /// The set with the URIs that `proxy`, the gateway's own certificate, has, unless it was told
+    /// others.
+    public func naming(_ proxy: PeerCertificate?) -> IdentityHeaderSet {
+        guard proxyURIs.isEmpty, headers.contains(where: \.isForwardedClientCert), let proxy,
+            let attributes = try? CertificateAttributes(der: proxy.der)
+        else { return self }
+        return IdentityHeaderSet(
+            headers, limits: limits, forwarding: forwarding, proxyURIs: attributes.uris)
+    }
+
     /// Whether both render alike.
     public static func == (left: IdentityHeaderSet, right: IdentityHeaderSet) -> Bool {
         left.key == right.key
@@ -145,6 +155,13 @@ public struct IdentityHeaderSet: Equatable, Sendable {
         return rendered.lines + Array("\(IdentityPreset.xfccName): ".utf8) + rendered.appendix
     }
 
+    /// The lines that say that a client has shown no certificate, CRLF included.
+    public var anonymousLines: [UInt8] {
+        headers.flatMap { header in
+            header.anonymous.map { Array("\(header.name): \($0)\r\n".utf8) } ?? []
+        }
+    }
+
     /// What is sent of `chain`.
     func render(_ chain: ValidatedChain) throws(IdentityError) -> IdentityLines {
         let input = IdentityInput(chain, proxyURIs: proxyURIs)
@@ -156,9 +173,7 @@ public struct IdentityHeaderSet: Equatable, Sendable {
         case .appendForward: if isTrusted { result.received = .appended }
         }
         for header in headers {
-            let isForwarded =
-                header.name.lowercased() == IdentityPreset.xfccName.lowercased()
-            if isForwarded {
+            if header.isForwardedClientCert {
                 switch forwarding.mode {
                 case .sanitize, .forwardOnly, .alwaysForwardOnly: continue
                 case .sanitizeSet, .appendForward: break
@@ -171,7 +186,7 @@ public struct IdentityHeaderSet: Equatable, Sendable {
             if value.count > limits.valueBytes || total > limits.totalBytes {
                 guard limits.excess == .omitAndFlag else { throw .tooLarge }
                 result.lines += Array("\(Self.flag(of: header.name)): 1\r\n".utf8)
-            } else if isForwarded, result.received == .appended {
+            } else if header.isForwardedClientCert, result.received == .appended {
                 result.appendix = ending
             } else {
                 result.lines += line

@@ -58,6 +58,8 @@ public final class VirtualHost {
     /// Headers that carry the verified identity: those of the virtual host, then those of routes
     /// that have their own.
     public let identitySets: [IdentityHeaderSet]
+    /// What they say of who has shown no certificate; nil for nothing.
+    let anonymousBlock: IdentityBlock?
     /// Routes, longest prefix first; a route with a host stands before one without.
     public let routes: [Route]
     /// What its clients have to prove. A connection survives a reload only where it has done so.
@@ -97,6 +99,7 @@ public final class VirtualHost {
         self.name = name
         self.admission = admission
         identitySets = [identityHeaders] + routeHeaders
+        anonymousBlock = IdentityBlock(anonymousOf: identitySets)
         precondition(routes.allSatisfy { (0...routeHeaders.count).contains($0.identitySet) })
         let ordered = routes.sorted {
             ($0.prefix.utf8.count, $0.host == nil ? 0 : 1)

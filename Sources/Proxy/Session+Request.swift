@@ -202,9 +202,14 @@ extension Session {
         exchange.outbound = outbound
     }
 
-    /// What the upstream is told of the client; nil for nobody.
+    /// The lines that say who the client is, or that nobody knows.
+    var identityBlock: IdentityBlock? {
+        identity.block ?? table.virtualHosts[virtualHost].anonymousBlock
+    }
+
+    /// What the upstream is told of the client; nil for nothing.
     private func identityPart() throws(Refusal) -> IdentityBlock.Part? {
-        guard let part = identity.block?.part(exchange.identitySet) else { return nil }
+        guard let part = identityBlock?.part(exchange.identitySet) else { return nil }
         switch part.refusal {
         case nil: return part
         case .tooLarge: throw Refusal(.headTooLarge, "identity headers over the limit")

@@ -277,5 +277,5 @@ extension Session {
     }
 
     /// The identity block that segments of an unfinished send may refer to.
-    public var pinnedIdentity: AnyObject? { identity.block }
+    public var pinnedIdentity: AnyObject? { identityBlock }
 }

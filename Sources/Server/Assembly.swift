@@ -131,8 +131,12 @@ struct Assembly {
     ) throws(GatewayError) -> VirtualHost {
         let authorizers = try authorizers(of: host)
         // Routes that say the same share a rendering.
-        var sets = [host.identity]
-        for set in host.routes.compactMap(\.identity) where !sets.contains(set) { sets.append(set) }
+        let own = host.certificates.first.flatMap { files.bytes($0.chain) }
+            .flatMap { PeerCertificate(firstOf: $0) }
+        var sets = [host.identity.naming(own)]
+        for set in host.routes.compactMap({ $0.identity?.naming(own) }) where !sets.contains(set) {
+            sets.append(set)
+        }
         return VirtualHost(
             name: host.name, serverNames: host.serverNames, identityHeaders: host.identity,
             routeHeaders: Array(sets.dropFirst()),
@@ -145,7 +149,8 @@ struct Assembly {
                     pathPolicy: PathPolicy(
                         allowsEmptySegments: route.allowEmptySegments,
                         allowsParameters: route.allowPathParameters),
-                    identitySet: route.identity.flatMap { sets.firstIndex(of: $0) } ?? 0)
+                    identitySet: route.identity.flatMap { sets.firstIndex(of: $0.naming(own)) } ?? 0
+                )
             }, admission: admission)
     }
 

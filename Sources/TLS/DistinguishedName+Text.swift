@@ -86,6 +86,12 @@ extension DistinguishedName {
 }
 
 extension PeerCertificate {
+    /// The first certificate in `pem`; nil when there is none. Nobody vouches for it.
+    public init?(firstOf pem: [UInt8]) {
+        guard let list = try? PEMFile(path: "", contents: pem).certificates() else { return nil }
+        unsafe self.init(list[0])
+    }
+
     /// Parses `der`; nil unless it is one certificate. Nobody vouches for it.
     public init?(der: [UInt8]) {
         let certificate = unsafe der.withUnsafeBufferPointer { bytes in

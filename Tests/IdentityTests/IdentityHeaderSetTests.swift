@@ -1,10 +1,11 @@
 import Core
 import Crypto
-import TLS
+import Foundation
 import TestSupport
 import Testing
 
 @testable import Identity
+@testable import TLS
 
 @Suite struct IdentityHeaderSetTests {
     private func chain(_ id: String) throws -> ValidatedChain {
@@ -135,6 +136,52 @@ import Testing
             "", "sha256:", "sha256:" + String(repeating: "+f", count: 32), "spiffe://A/b",
             "sha256:" + String(repeating: "a", count: 63), "10.0.0.1", "CN=x",
         ] { #expect(ClientCertForwarding.Hop(bad) == nil, "\(bad)") }
+    }
+
+    @Test("By has the URIs of the gateway's own certificate unless it is told others")
+    func proxyURIs() throws {
+        let pem = try #require(
+            FileManager.default.contents(atPath: Vector.folder + "/certs/server.pem"))
+        let own = try #require(PeerCertificate(firstOf: Array(pem)))
+        let headers = try IdentityPreset.named("xfcc").headers
+        let expected = try #require(
+            Vector.all.first?.value("envoy_xfcc", "x-forwarded-client-cert"))
+        let set = IdentityHeaderSet(headers)
+        #expect(
+            try lines(set.naming(own))
+                == "X-Forwarded-Client-Cert: \(String(decoding: expected, as: UTF8.self))\r\n")
+        #expect(set.naming(nil) == set)
+        let told = IdentityHeaderSet(headers, proxyURIs: ["a:b"])
+        #expect(told.naming(own) == told)
+        let azure = IdentityHeaderSet(try IdentityPreset.named("azure").headers)
+        #expect(azure.naming(own) == azure)
+        #expect(PeerCertificate(firstOf: Array("nothing".utf8)) == nil)
+    }
+
+    @Test("who shows no certificate is never described, only said to be nobody")
+    func anonymous() throws {
+        func lines(_ preset: String) throws -> String {
+            let set = IdentityHeaderSet(try IdentityPreset.named(preset).headers)
+            return String(decoding: set.anonymousLines, as: UTF8.self)
+        }
+        #expect(try lines("nginx") == "X-SSL-Client-Verify: NONE\r\n")
+        #expect(try lines("ingress-nginx") == "ssl-client-verify: NONE\r\n")
+        #expect(try lines("aws-cloudfront") == "CloudFront-Viewer-Cert-Present: 0\r\n")
+        #expect(
+            try lines("gcp")
+                == "X-Client-Cert-Present: false\r\nX-Client-Cert-Chain-Verified: false\r\n")
+        let others = Set(IdentityPreset.names).subtracting([
+            "nginx", "ingress-nginx", "aws-cloudfront", "gcp",
+        ])
+        for preset in others { #expect(try lines(preset).isEmpty, "\(preset)") }
+        let sets = try ["azure", "nginx"].map {
+            IdentityHeaderSet(try IdentityPreset.named($0).headers)
+        }
+        let block = try #require(IdentityBlock(anonymousOf: sets))
+        #expect(block.part(0).lines.isEmpty)
+        #expect(block.part(1).lines.string == "X-SSL-Client-Verify: NONE\r\n")
+        #expect(block.part(1).received == .removed)
+        #expect(IdentityBlock(anonymousOf: [sets[0]]) == nil)
     }
 
     @Test("each set is rendered once for a chain, and refused by itself") func block() throws {

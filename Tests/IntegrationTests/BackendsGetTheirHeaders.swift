@@ -125,6 +125,29 @@ struct BackendsGetTheirHeaders {
         #expect(try received("/keep", "p384") == nil)
     }
 
+    @Test("S24 a client without a certificate is nobody", arguments: LoopKind.allCases)
+    func anonymous(loop: LoopKind) throws {
+        let gateway = try GatewayUnderTest(loop) { upstream, folder in
+            Self.configuration(
+                "  proxies: {presets: [ingress-nginx, gcp]}",
+                "open: {path: /, upstream: backend, identity: proxies, requireCertificate: false}"
+            )(upstream, folder)
+            .replacing("clientCertificate: required", with: "clientCertificate: optional")
+        }
+        let spoofs = [
+            "SSL-Client-Verify: SUCCESS", "ssl_client_subject_dn: CN=admin",
+            "X-Client-Cert-SPIFFE: spiffe://a/admin", "X-Forwarded-Client-Cert: Hash=admin",
+        ].flatMap { ["-H", $0] }
+        let nobody = try headers(gateway.curl("/", certificate: nil, spoofs).text)
+        #expect(nobody["ssl-client-verify"] == "NONE")
+        #expect(nobody["x-client-cert-present"] == "false")
+        #expect(nobody["ssl-client-subject-dn"] == nil && nobody["x-client-cert-spiffe"] == nil)
+        #expect(!nobody.values.contains { $0.contains("admin") }, "\(nobody)")
+        let client = try headers(gateway.curl("/", spoofs).text)
+        #expect(client["ssl-client-verify"] == "SUCCESS")
+        #expect(client["ssl-client-subject-dn"] == "CN=client1")
+    }
+
     @Test("explain prints every attribute and preset, formats an example of each")
     func listings() throws {
         let gateway = try GatewayUnderTest(

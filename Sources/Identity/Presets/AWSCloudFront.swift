@@ -14,7 +14,7 @@ extension IdentityPreset {
             Member("CloudFront-Viewer-Cert-Subject") { (input) throws(IdentityError) in
                 try NameText.subject(input, .rfc2253)
             },
-            Member("CloudFront-Viewer-Cert-Present") { _ in Array("1".utf8) },
+            Member("CloudFront-Viewer-Cert-Present", anonymous: "0") { _ in Array("1".utf8) },
             Member("CloudFront-Viewer-Cert-Sha256") { input in
                 Hex.lower(input.fingerprint)
             },

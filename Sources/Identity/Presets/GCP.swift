@@ -6,8 +6,8 @@ extension IdentityPreset {
     static let gcp = IdentityPreset(
         "gcp", "Google's load balancers.",
         [
-            Member("X-Client-Cert-Present") { _ in Array("true".utf8) },
-            Member("X-Client-Cert-Chain-Verified") { _ in Array("true".utf8) },
+            Member("X-Client-Cert-Present", anonymous: "false") { _ in Array("true".utf8) },
+            Member("X-Client-Cert-Chain-Verified", anonymous: "false") { _ in Array("true".utf8) },
             Member("X-Client-Cert-Error") { (input) throws(IdentityError) in try overflows(input) },
             Member("X-Client-Cert-Sha256-Fingerprint") { input in
                 Base64.encode(input.fingerprint)

@@ -27,20 +27,25 @@ public struct IdentityPreset: Sendable {
         self.name = name
         self.summary = summary
         headers = members.map { member in
-            IdentityHeader(preset: name, name: member.name, render: member.value)
+            IdentityHeader(
+                preset: name, name: member.name, anonymous: member.anonymous,
+                render: member.value)
         }
     }
 
-    /// One header of a preset: its name, and what makes its value.
+    /// One header of a preset: its name, what makes its value, and the value that says that a
+    /// client has shown no certificate, where the product says so.
     struct Member {
         let name: String
+        let anonymous: String?
         let value: @Sendable (IdentityInput) throws(IdentityError) -> [UInt8]?
 
         init(
-            _ name: String,
+            _ name: String, anonymous: String? = nil,
             _ value: @escaping @Sendable (IdentityInput) throws(IdentityError) -> [UInt8]?
         ) {
             self.name = name
+            self.anonymous = anonymous
             self.value = value
         }
     }

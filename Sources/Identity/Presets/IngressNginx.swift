@@ -6,7 +6,7 @@ extension IdentityPreset {
         "ingress-nginx", "Kubernetes' ingress-nginx.",
         [
             Member("ssl-client-cert") { input in nginxEscapedCertificate(input) },
-            Member("ssl-client-verify") { _ in Array("SUCCESS".utf8) },
+            Member("ssl-client-verify", anonymous: "NONE") { _ in Array("SUCCESS".utf8) },
             Member("ssl-client-subject-dn") { (input) throws(IdentityError) in
                 try NameText.subject(input, .rfc2253)
             },

@@ -5,7 +5,7 @@ extension IdentityPreset {
     static let nginx = IdentityPreset(
         "nginx", "nginx's $ssl_client_ variables.",
         [
-            Member("X-SSL-Client-Verify") { _ in Array("SUCCESS".utf8) },
+            Member("X-SSL-Client-Verify", anonymous: "NONE") { _ in Array("SUCCESS".utf8) },
             Member("X-SSL-Client-S-DN") { (input) throws(IdentityError) in
                 try NameText.subject(input, .rfc2253)
             },

@@ -68,7 +68,7 @@ extension IdentityPreset {
         _ name: DistinguishedName, _ types: ArraySlice<(String, String)>
     ) -> [UInt8] {
         let parts: [[UInt8]] = types.flatMap { oid, label -> [[UInt8]] in
-            let found = name.attributes(oid)
+            let found = name.attributes(oid).filter(GoNameText.isString)
             let used = ["SN", "CN"].contains(label) ? Array(found.suffix(1)) : found
             return used.compactMap { $0.utf8 }.filter { !$0.isEmpty }
                 .map { Array("\(label)=".utf8) + $0 }

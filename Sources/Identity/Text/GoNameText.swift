@@ -15,7 +15,9 @@ enum GoNameText {
         var parts: [[UInt8]] = []
         for (position, (oid, label)) in known.enumerated() {
             var values: [[UInt8]] = []
-            for attribute in name.attributes(oid) { values.append(try text(of: attribute)) }
+            for attribute in name.attributes(oid) where isString(attribute) {
+                values.append(try text(of: attribute))
+            }
             if position < 2 { values = values.suffix(1).filter { !$0.isEmpty } }
             guard !values.isEmpty else { continue }
             let pairs = values.map { Array("\(label)=".utf8) + escaped($0) }
@@ -28,6 +30,11 @@ enum GoNameText {
         }
         guard !parts.isEmpty else { return nil }
         return NameText.withoutTrailingBlank(Array(parts.joined(separator: [UInt8(ascii: ",")])))
+    }
+
+    /// Go reads no UniversalString.
+    static func isString(_ attribute: DistinguishedName.Attribute) -> Bool {
+        attribute.stringTag != 28
     }
 
     private static func text(

@@ -135,7 +135,9 @@ public struct Explanation {
             guard !isClosed, let path = question.path else { return }
             failure = nil
             request(path, peer, host, settings, assembly)
-        } else if let path = question.path {
+        } else {
+            headers = Self.lines(host.identitySets[0].anonymousLines)
+            guard let path = question.path else { return }
             request(path, nil, host, settings, assembly)
         }
     }
@@ -159,19 +161,25 @@ public struct Explanation {
                 stage: "request", cause: refused.symbol, reason: refused.detail,
                 hint: "compare the request with the routes of '\(settings.name)'",
                 status: refused.status)
-        } else if let peer {
-            setHeaders(of: peer, host.identitySets[explained.identitySet])
-            if explained.identitySet > 0, failure != nil, failure?.status == nil {
-                failure?.status = 403
-            }
+            return
         }
+        let set = host.identitySets[explained.identitySet]
+        guard let peer else {
+            headers = Self.lines(set.anonymousLines)
+            return
+        }
+        setHeaders(of: peer, set)
+        if failure != nil, failure?.status == nil { failure?.status = 403 }
+    }
+
+    private static func lines(_ bytes: [UInt8]) -> [String] {
+        String(decoding: bytes, as: UTF8.self).split(separator: "\r\n").map(String.init)
     }
 
     /// The lines of `set` for `peer`, or why there are none.
     private mutating func setHeaders(of peer: ValidatedChain, _ set: IdentityHeaderSet) {
         do throws(IdentityError) {
-            headers = String(decoding: try set.lines(of: peer), as: UTF8.self)
-                .split(separator: "\r\n").map(String.init)
+            headers = Self.lines(try set.lines(of: peer))
         } catch {
             headers = nil
             let isTooLarge = error == .tooLarge
