@@ -41,15 +41,28 @@ public final class IdentityBlock: ChainAttachment, @unchecked Sendable {
     private let count: Int
     private let places: [Place]
     private let key: [String]
+    // Set once at most: the block of another virtual host or of a later configuration.
+    private let successor = AtomicLazyReference<IdentityBlock>()
+    /// Blocks that are kept with a chain; what is asked for beyond that is rendered each time.
+    private static let mostKept = 4
 
     /// The block of `sets` for `peer`: a rendered one, or a new one.
     public static func of(
         _ peer: VerifiedPeer, sets: [IdentityHeaderSet]
     ) throws(IdentityError) -> IdentityBlock {
-        let kept = peer.validated.attachment.load() as? IdentityBlock
-        if let kept, kept.key.elementsEqual(sets.lazy.map(\.key)) { return kept }
+        var last: IdentityBlock?
+        var next = peer.validated.attachment.load() as? IdentityBlock
+        var count = 0
+        while let kept = next {
+            if kept.key.elementsEqual(sets.lazy.map(\.key)) { return kept }
+            (last, next, count) = (kept, kept.successor.load(), count + 1)
+        }
         let block = try IdentityBlock(peer: peer, sets: sets)
-        _ = peer.validated.attachment.storeIfNil(block)
+        if let last {
+            if count < mostKept { _ = last.successor.storeIfNil(block) }
+        } else {
+            _ = peer.validated.attachment.storeIfNil(block)
+        }
         return block
     }
 

@@ -47,7 +47,7 @@ extension IdentityError {
     /// For people: why a certificate's identity cannot be sent.
     public var explanation: String {
         switch self {
-        case .unrepresentable: "no header can carry what the certificate says"
+        case .unrepresentable: "no header can carry the certificate's names"
         case .tooLarge: "larger than the limits of the identity set"
         case .malformed(let part): "\(part) of the certificate is malformed"
         case .invalidName(let name): "'\(name)' is no header name"

@@ -30,12 +30,14 @@ extension Session {
     }
 
     /// Logs a verified client whose names no header can carry.
-    func recordRefusedIdentity(_ leaf: PeerCertificate?, _ turn: inout Turn) {
+    func recordRefusedIdentity(
+        _ error: IdentityError, _ leaf: PeerCertificate?, _ turn: inout Turn
+    ) {
         turn.environment.metrics.increment(.identityRefused)
         guard let log = turn.environment.accessLog,
             var line = beginEvent("identity_refused", &turn)
         else { return }
-        line.string("reason", ByteView("no header can carry the certificate's names"))
+        withBytes(of: error.explanation) { line.string("reason", $0) }
         line.string("hint", ByteView(Self.identityHint))
         if let leaf { append(leaf, to: &line) }
         line.finish()

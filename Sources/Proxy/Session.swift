@@ -319,10 +319,10 @@ public struct Session: ~Copyable {
         }
         virtualHost = chosen
         let host = table.virtualHosts[chosen]
-        do {
+        do throws(IdentityError) {
             identity = try ClientIdentity(peer: engine.peer, sets: host.identitySets)
         } catch {
-            recordRefusedIdentity(engine.peer?.leaf, &turn)
+            recordRefusedIdentity(error, engine.peer?.leaf, &turn)
             close(.identityRefused, reset: true, &turn)
             return
         }

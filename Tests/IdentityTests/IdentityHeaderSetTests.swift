@@ -202,7 +202,17 @@ import Testing
         #expect(block.part(2).refusal == .tooLarge)
         #expect(block.part(3).lines.isEmpty)
         #expect(try IdentityBlock.of(peer, sets: sets) === block)
-        #expect(try IdentityBlock.of(peer, sets: [plain]) !== block)
+        // Other virtual hosts and later configurations have theirs kept as well, up to a limit.
+        let later = try IdentityBlock.of(peer, sets: [plain])
+        #expect(later !== block)
+        #expect(try IdentityBlock.of(peer, sets: [plain]) === later)
+        #expect(try IdentityBlock.of(peer, sets: sets) === block)
+        for index in 0..<4 {
+            _ = try IdentityBlock.of(peer, sets: Array(repeating: plain, count: index + 2))
+        }
+        let tooMany = Array(repeating: plain, count: 9)
+        #expect(try IdentityBlock.of(peer, sets: tooMany) !== IdentityBlock.of(peer, sets: tooMany))
+        #expect(try IdentityBlock.of(peer, sets: [plain]) === later)
         #expect(throws: IdentityError.unrepresentable) {
             try IdentityBlock.of(peer, sets: [other, plain])
         }

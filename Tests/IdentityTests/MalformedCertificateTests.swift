@@ -146,6 +146,53 @@ import Testing
         #expect(read > 0 && refused > 0 && undecodable > 0, "seed \(seed)")
     }
 
+    @Test("S10 whatever names a certificate has, each header stays one line of its own")
+    func injection() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SplitMix(seed: seed)
+        let originals = try Vector.all.map { try $0.chain().leaf }
+        let templates = try TemplateVariable.fixed.filter { $0.value.kind != .bytes }.keys.map {
+            [try IdentityHeader(name: "X-T", template: "{\($0)}")]
+        }
+        var limits = IdentityLimits()
+        (limits.valueBytes, limits.totalBytes) = (1 << 20, 1 << 20)
+        // Their names are escaped, and so there is always a way to write them.
+        let escaping = Set([
+            "aws-alb", "aws-cloudfront", "nginx", "ingress-nginx", "xfcc", "gcp", "haproxy",
+        ])
+        var (sent, refused) = (0, 0)
+        for round in 0..<80 {
+            let original = originals[round % originals.count]
+            guard let names = original.der.firstRange(of: original.subjectDER) else { continue }
+            var der = original.der
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                der[Int.random(in: names, using: &random)] =
+                    Array("\0\t\n\r\u{1b}\u{7f}\";,\\é".utf8).randomElement(using: &random) ?? 0
+            }
+            guard let certificate = Self.decode(der), let chain = Self.chain(certificate) else {
+                continue
+            }
+            for headers in IdentityPreset.all.map(\.headers) + templates {
+                let set = IdentityHeaderSet(headers, limits: limits)
+                guard let lines = try? set.lines(of: chain) else {
+                    refused += 1
+                    let name = headers[0].format.name.dropFirst("preset ".count)
+                    #expect(!escaping.contains(String(name)), "seed \(seed): \(name)")
+                    continue
+                }
+                sent += 1
+                var names = headers.map { Array("\($0.name): ".utf8) }
+                for line in lines.split(separator: 0x0a) {
+                    #expect(line.last == 0x0d && line.count { $0 == 0x0d || $0 == 0 } == 1)
+                    let place = names.firstIndex { line.starts(with: $0) }
+                    names.removeFirst((place ?? names.count - 1) + 1)
+                    #expect(place != nil, "seed \(seed): \(headers[0].format.name)")
+                }
+            }
+        }
+        #expect(sent > 100 && refused > 0, "seed \(seed)")
+    }
+
     private static func chain(_ certificate: PeerCertificate) -> ValidatedChain? {
         ValidatedChain(
             [certificate], fingerprint: Fingerprint(of: certificate.der), members: [])
