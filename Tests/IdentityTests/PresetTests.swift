@@ -187,6 +187,46 @@ import Testing
         }
     }
 
+    /// Variables, and where the vectors have their values: what no preset sends.
+    private static let variables: [(name: String, path: [String])] = [
+        ("certificate.pem", ["aws_apigw_clientCert", "clientCertPem"]),
+        ("subject.inOrder", ["aws_apigw_clientCert", "subjectDN"]),
+        ("issuer.inOrder", ["aws_apigw_clientCert", "issuerDN"]),
+        ("serial.decimal", ["aws_apigw_clientCert", "serialNumber"]),
+        ("serial.colons", ["aws_apigw_clientCert", "serialNumber_docs_style"]),
+        ("notBefore.openssl", ["aws_apigw_clientCert", "validity", "notBefore"]),
+        ("notAfter.openssl", ["aws_apigw_clientCert", "validity", "notAfter"]),
+        ("serial.upperHex", ["node", "serialNumber"]),
+        ("notBefore.openssl", ["node", "validFrom"]), ("notAfter.openssl", ["node", "validTo"]),
+        ("fingerprint.sha1.colons", ["node", "fingerprint"]),
+        ("fingerprint.sha256.colons", ["node", "fingerprint256"]),
+        ("subject.rfc2253", ["haproxy", "%[ssl_c_s_dn(,0,rfc2253)]", "value"]),
+        ("issuer.rfc2253", ["envoy_xfcc", "issuer", "value"]),
+        ("subject.rfc2253", ["envoy_xfcc", "subject", "value"]),
+        ("serial.hex", ["envoy_xfcc", "serial", "value"]),
+        ("notBefore.milliseconds", ["envoy_xfcc", "v_start", "value"]),
+        ("notAfter.milliseconds", ["envoy_xfcc", "v_end", "value"]),
+    ]
+
+    @Test("variables are byte-exact where the vectors have them", arguments: Vector.all)
+    func variables(vector: Vector) throws {
+        let input = IdentityInput(try vector.chain())
+        var compared = 0
+        for (name, path) in Self.variables {
+            guard let text = vector.text(["formats"] + path) else { continue }
+            compared += 1
+            // A blank at the end, which HTTP would strip.
+            let expected = text.hasSuffix("\\ ") ? text.dropLast(2) + "\\20" : text
+            let value = try TemplateVariable.fixed[name]?.value(input) ?? []
+            #expect(String(decoding: value, as: UTF8.self) == expected, "\(name) \(path)")
+        }
+        // Envoy asks for no Ed25519, and does not format an empty subject.
+        #expect(compared >= Self.variables.count - 5)
+        let names = try CertificateAttributes(vector.chain())
+        let caddy = vector.text("formats", "caddy", "{http.request.tls.client.san.ips}", "value")
+        if let caddy { #expect("[\(names.addresses.joined(separator: " "))]" == caddy) }
+    }
+
     @Test("dates before 1970, of leap years, and from 2050 on") func dates() {
         #expect(DateText(0).iso == "1970-01-01T00:00:00Z")
         #expect(DateText(-1).iso == "1969-12-31T23:59:59Z")

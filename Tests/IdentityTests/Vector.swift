@@ -32,7 +32,10 @@ struct Vector: CustomTestStringConvertible, Sendable {
     }
 
     /// The text at `path`; nil when there is none or it is null.
-    func text(_ path: String...) -> String? { member(path) as? String }
+    func text(_ path: String...) -> String? { text(path) }
+
+    /// The text at `path`; nil when there is none or it is null.
+    func text(_ path: [String]) -> String? { member(path) as? String }
 
     /// The number at `path`.
     func number(_ path: String...) -> Int64? { (member(path) as? NSNumber)?.int64Value }

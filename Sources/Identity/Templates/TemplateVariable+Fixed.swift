@@ -42,6 +42,7 @@ extension TemplateVariable {
         return [
             base: style { $0.iso }, "\(base).iso": style { $0.iso },
             "\(base).offset": style { $0.isoWithOffset },
+            "\(base).milliseconds": style { $0.isoWithMilliseconds },
             "\(base).openssl": style { $0.openSSL }, "\(base).utcTime": style { $0.utcTime },
             "\(base).epoch": TemplateVariable(.text) { Array("\(time($0.leaf))".utf8) },
         ]
@@ -52,6 +53,8 @@ extension TemplateVariable {
         "serial.hex": serial(SerialText.lowerHex), "serial.upperHex": serial(SerialText.upperHex),
         "serial.colons": serial(SerialText.colons),
         "fingerprint.sha256": digest(\.sha256), "fingerprint.sha1": digest(\.sha1),
+        "fingerprint.sha256.colons": colons(\.sha256),
+        "fingerprint.sha1.colons": colons(\.sha1),
         "fingerprint.sha256.der": TemplateVariable(.bytes) { (input) throws(IdentityError) in
             try input.attributes.sha256
         },
@@ -72,6 +75,14 @@ extension TemplateVariable {
     ) -> TemplateVariable {
         TemplateVariable(.text) { (input) throws(IdentityError) in
             Hex.lower(digest(try input.attributes))
+        }
+    }
+
+    private static func colons(
+        _ digest: @escaping @Sendable (CertificateAttributes) -> [UInt8]
+    ) -> TemplateVariable {
+        TemplateVariable(.text) { (input) throws(IdentityError) in
+            Array(digest(try input.attributes).map { Hex.upper([$0]) }.joined(separator: [0x3a]))
         }
     }
 

@@ -38,6 +38,9 @@ struct DateText {
     /// `2026-01-05T01:02:03+00:00`.
     var isoWithOffset: String { date + "+00:00" }
 
+    /// `2026-01-05T01:02:03.000Z`.
+    var isoWithMilliseconds: String { date + ".000Z" }
+
     /// `Jan  5 01:02:03 2026 GMT` (`ASN1_TIME_print`): the day is padded with a blank.
     var openSSL: String {
         "\(Self.months[Int(month) - 1]) \(day < 10 ? " " : "")\(day) \(clock) \(year) GMT"
