@@ -38,6 +38,19 @@ extension SocketAddress {
         }
     }
 
+    /// The address alone, without brackets or port; nil for a Unix-domain socket.
+    public var host: String? {
+        switch self {
+        case .unix: return nil
+        case .ipv4, .ipv6:
+            let text = text.prefix { $0 != "]" }.drop { $0 == "[" }
+            guard case .ipv4 = self, let colon = text.lastIndex(of: ":") else {
+                return String(text)
+            }
+            return String(text[..<colon])
+        }
+    }
+
     /// Whether only this machine can reach it.
     public var isLocal: Bool {
         switch self {

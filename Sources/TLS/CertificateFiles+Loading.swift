@@ -63,6 +63,16 @@ extension ServerTLSOptions {
     }
 }
 
+extension ClientTLSOptions {
+    /// The same without the bytes of its files, key and passphrase among them: to be kept.
+    var withoutContents: ClientTLSOptions {
+        var options = self
+        options.certificate?.contents = [:]
+        options.trust = options.trust?.withoutContents
+        return options
+    }
+}
+
 extension TrustStoreOptions {
     /// What is wrong with the store; nil when it can be used.
     public func problem() -> TLSConfigurationError? {

@@ -11,9 +11,10 @@ public final class ClientTLSContext {
     let context: SSLContext
     let trust: TrustContext?
 
-    /// Loads every file that `options` names.
-    public init(_ options: ClientTLSOptions) throws(TLSConfigurationError) {
-        self.options = options
+    /// Loads every file that `options` names. `now`, seconds since 1970, is to find out that
+    /// nothing in a trust store is valid.
+    public init(_ options: ClientTLSOptions, at now: Int64 = 0) throws(TLSConfigurationError) {
+        self.options = options.withoutContents
         context = unsafe try SSLContext(
             "upstream", method: TLS_client_method(),
             SSLContext.Settings(
@@ -23,7 +24,7 @@ public final class ClientTLSContext {
                 options: COpenSSL_clientOptions()))
         if let files = options.certificate { try context.use(files) }
         trust = try options.trust.map { (settings) throws(TLSConfigurationError) in
-            try TrustContext(settings, role: .servers)
+            try TrustContext(settings, role: .servers, at: now)
         }
         if let trust { try context.verify(by: trust) }
         if options.keepsSessions { ClientSessionRecord.keepSessions(of: context) }

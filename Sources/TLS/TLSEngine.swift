@@ -259,6 +259,9 @@ public struct TLSEngine: ~Copyable {
         }
     }
 
+    /// Whether the connection has failed, which every later call repeats.
+    public var hasFailed: Bool { failure != nil }
+
     /// OpenSSL's name of the cipher suite; empty before it is known. Allocates.
     public var cipherName: String {
         guard let cipher = unsafe SSL_get_current_cipher(ssl),

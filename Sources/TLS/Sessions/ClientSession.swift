@@ -21,6 +21,15 @@ public final class ClientSession {
         self.peer = peer
     }
 
+    /// Whether only one connection should offer it: a session of TLS 1.3 (RFC 8446 §C.4).
+    public var isForOneConnection: Bool {
+        unsafe SSL_SESSION_get_protocol_version(copy.pointer) >= TLS1_3_VERSION
+    }
+
+    /// When the server last proved that it holds its key, seconds since 1970; 0 where no clock was
+    /// told, or no server is verified.
+    public var authenticatedAt: Int64 { peer?.authenticatedAt ?? 0 }
+
     /// Whether it may stand for `serverName` under the rules of `context`: both as they were, and
     /// the chain, which nobody verifies again, still valid.
     private func fits(_ context: ClientTLSContext, serverName: String?) -> Bool {
@@ -98,6 +107,12 @@ struct ClientSessionRecord {
 extension TLSEngine {
     /// Whether the handshake is complete and continued an earlier session.
     public var isResumed: Bool { unsafe isEstablished && SSL_session_reused(ssl) == 1 }
+
+    /// Whether `takeSession` has one.
+    public var hasNewSession: Bool {
+        guard let record = unsafe HandshakeRecord.of(ssl) else { return false }
+        return unsafe record.pointee.sessions?.received != nil
+    }
 
     /// The newest session that the server gave this client, once; nil when there is none.
     ///
