@@ -3,6 +3,7 @@ import HTTP
 import Identity
 import TLS
 import Telemetry
+import Upstream
 
 // What is counted and logged.
 extension Session {
@@ -43,12 +44,12 @@ extension Session {
         line.number("bytesIn", exchange.bytesIn)
         line.number("bytesOut", exchange.bytesOut)
         line.number("durationMicroseconds", duration.count / 1_000)
-        if exchange.attempts > 0 {
+        if exchange.attempts > 0 || exchange.tried.count > 0 {
             withBytes(of: table.upstreamNames[exchange.upstream]) {
                 line.string("upstream", $0)
             }
-            line.number("reused", exchange.isReusedConnection ? 1 : 0)
         }
+        if exchange.attempts > 0 { line.number("reused", exchange.isReusedConnection ? 1 : 0) }
         line.string("tls", ByteView(engine.protocolName))
         withBytes(of: logIdentity) { line.members($0) }
         appendVerdict(to: &line)

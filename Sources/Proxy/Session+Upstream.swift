@@ -1,7 +1,7 @@
 public import Core
 import HTTP
 import Identity
-import TLS
+public import TLS
 public import Telemetry
 public import Upstream
 
@@ -74,30 +74,46 @@ extension Session {
         exchange.isConnecting = true
     }
 
-    /// The connection could not be opened. Nothing of the request was sent, so that any request
-    /// may be tried on another member, with the same patience; the pool bounds how often.
-    public mutating func upstreamConnectFailed(_ turn: inout Turn) {
+    /// The connection could not be opened, or the server could not be verified. Nothing of the
+    /// request was sent, so that any request may be tried on another member, with the same
+    /// patience; the pool bounds how often.
+    ///
+    /// - Parameter fault: what TLS failed of; nil when it was not begun.
+    public mutating func upstreamConnectFailed(
+        by fault: ServerFault? = nil, _ turn: inout Turn
+    ) {
         guard state == .choosingUpstream else { return }
-        tryAnotherMember(.upstreamConnectFailed, &turn)
+        tryAnotherMember(
+            fault == nil ? .upstreamConnectFailed : .upstreamTLSFailed,
+            fault?.detail ?? Exchange.noConnection, &turn)
     }
 
     /// Asks for a connection to a member that was not tried; `reason` is what is said without one.
-    mutating func tryAnotherMember(_ reason: RefusalReason, _ turn: inout Turn) {
+    mutating func tryAnotherMember(
+        _ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn
+    ) {
         exchange.isConnecting = false
         exchange.connectFailure = reason
+        exchange.connectDetail = detail
         acquireUpstream(fresh: exchange.attempts > 0, &turn)
     }
 
     /// Nothing is left to be tried after a failed connect.
     public mutating func upstreamConnectsExhausted(_ turn: inout Turn) {
-        upstreamUnavailable(exchange.connectFailure, &turn)
+        refuseWithoutUpstream(exchange.connectFailure, exchange.connectDetail, &turn)
     }
 
     /// No connection could be had.
     public mutating func upstreamUnavailable(_ reason: RefusalReason, _ turn: inout Turn) {
+        refuseWithoutUpstream(reason, Exchange.noConnection, &turn)
+    }
+
+    private mutating func refuseWithoutUpstream(
+        _ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn
+    ) {
         guard state == .choosingUpstream else { return }
         exchange.isWaitingForUpstream = false
-        refuse(reason, "no upstream connection", &turn)
+        refuse(reason, detail, &turn)
     }
 
     /// What the announced send to the upstream consists of.
@@ -216,6 +232,15 @@ extension Session {
         upstreamFailed(.upstreamReset, &turn)
     }
 
+    /// The upstream's TLS failed: nothing more can be read, and what was is not known to be all.
+    public mutating func upstreamBroke(_ fault: ServerFault, _ turn: inout Turn) {
+        exchange.upstreamDetail = fault.detail
+        upstreamEnded(code: Self.truncation, &turn)
+    }
+
+    /// Any code but 0: how an end is reported that may be somebody else's (RFC 8446 §6.1).
+    private static var truncation: Int32 { -1 }
+
     /// Whether the request can be sent again: to a server that had no chance to see it.
     private var mayRetry: Bool {
         exchange.isReusedConnection && !exchange.hasResponseStarted
@@ -235,11 +260,12 @@ extension Session {
         if mayRetry {
             turn.environment.metrics.increment(.upstreamRetries)
             releaseUpstream(reusable: false, healthy: true, &turn)
+            exchange.upstreamDetail = Exchange.connectionFailed
             acquireUpstream(fresh: true, &turn)
             return
         }
         guard exchange.hasResponseStarted else {
-            refuseUpstream(reason, "upstream connection failed", &turn)
+            refuseUpstream(reason, exchange.upstreamDetail, &turn)
             return
         }
         abandon(.upstreamAborted, &turn)

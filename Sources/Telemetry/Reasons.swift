@@ -46,7 +46,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
     case forbiddenUpgrade, expectationFailed, versionNotSupported
     case requestTimeout, upstreamUnavailable, upstreamConnectFailed, upstreamTimeout
     case upstreamProtocolError, upstreamReset, queueFull, queueTimeout, draining, internalError
-    case identityRefused
+    case identityRefused, upstreamTLSFailed
 
     /// The status that the client gets.
     public var status: UInt16 {
@@ -64,7 +64,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .expectationFailed: 417
         case .versionNotSupported: 505
         case .requestTimeout: 408
-        case .upstreamConnectFailed, .upstreamProtocolError, .upstreamReset: 502
+        case .upstreamConnectFailed, .upstreamTLSFailed, .upstreamProtocolError, .upstreamReset: 502
         case .upstreamUnavailable, .queueFull, .queueTimeout, .draining: 503
         case .upstreamTimeout: 504
         case .internalError: 500
@@ -90,6 +90,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .requestTimeout: "request_timeout"
         case .upstreamUnavailable: "upstream_unavailable"
         case .upstreamConnectFailed: "upstream_connect_failed"
+        case .upstreamTLSFailed: "upstream_tls_failed"
         case .upstreamTimeout: "upstream_timeout"
         case .upstreamProtocolError: "upstream_protocol_error"
         case .upstreamReset: "upstream_reset"

@@ -1,11 +1,14 @@
 /// Counters and gauges of each upstream: one table of name, kind and help.
 public enum UpstreamMetric: Int, CaseIterable, Sendable {
     case requests, failures, connectErrors, connectionsOpen, connectionsIdle, queued
+    case tlsHandshakes, tlsHandshakesResumed, tlsHandshakeFailures
 
     /// Whether it can go down.
     public var isGauge: Bool {
         switch self {
-        case .requests, .failures, .connectErrors: false
+        case .requests, .failures, .connectErrors, .tlsHandshakes, .tlsHandshakesResumed,
+            .tlsHandshakeFailures:
+            false
         case .connectionsOpen, .connectionsIdle, .queued: true
         }
     }
@@ -19,6 +22,9 @@ public enum UpstreamMetric: Int, CaseIterable, Sendable {
         case .connectionsOpen: "postern_upstream_pool_open"
         case .connectionsIdle: "postern_upstream_pool_idle"
         case .queued: "postern_upstream_pool_queued"
+        case .tlsHandshakes: "postern_upstream_tls_handshakes_total"
+        case .tlsHandshakesResumed: "postern_upstream_tls_handshakes_resumed_total"
+        case .tlsHandshakeFailures: "postern_upstream_tls_handshakes_failed_total"
         }
     }
 
@@ -31,6 +37,9 @@ public enum UpstreamMetric: Int, CaseIterable, Sendable {
         case .connectionsOpen: "Connections in the upstream's pools, those being opened included."
         case .connectionsIdle: "Connections in the upstream's pools that wait for a request."
         case .queued: "Requests waiting for a connection to the upstream."
+        case .tlsHandshakes: "TLS handshakes with the upstream that were completed."
+        case .tlsHandshakesResumed: "Those of them that resumed a session."
+        case .tlsHandshakeFailures: "TLS handshakes with the upstream that failed."
         }
     }
 }

@@ -54,6 +54,9 @@ public struct UpstreamPool: ~Copyable {
     /// Ejections so far.
     public private(set) var ejections: UInt64 = 0
 
+    /// Name of the upstream in the configuration.
+    public var name: String { options.name }
+
     /// A pool without connections.
     public init(_ options: UpstreamOptions) {
         self.options = options
@@ -202,6 +205,16 @@ public struct UpstreamPool: ~Copyable {
         unlinkIdle(slot)
         connections[slot].phase = .free
         freeSlots.append(slot)
+    }
+
+    /// Takes out an idle connection that is not to be used any more, and is to be closed.
+    ///
+    /// - Returns: the token bound to it; nil when none is idle.
+    public mutating func dropIdle() -> UInt64? {
+        guard oldestIdle >= 0 else { return nil }
+        let slot = oldestIdle
+        idleEnded(UInt32(slot))
+        return connections[slot].token
     }
 
     /// The next connection or waiter whose time is over at `now`; nil when there is none.

@@ -53,6 +53,11 @@ struct MetricsByUpstream {
             "pool_open{upstream=backend}": 1, "pool_open{upstream=dead}": 0,
             "pool_idle{upstream=backend}": 1, "pool_idle{upstream=dead}": 0,
             "pool_queued{upstream=backend}": 0, "pool_queued{upstream=dead}": 0,
+            "tls_handshakes_total{upstream=backend}": 0, "tls_handshakes_total{upstream=dead}": 0,
+            "tls_handshakes_resumed_total{upstream=backend}": 0,
+            "tls_handshakes_resumed_total{upstream=dead}": 0,
+            "tls_handshakes_failed_total{upstream=backend}": 0,
+            "tls_handshakes_failed_total{upstream=dead}": 0,
         ]
         for (name, value) in expected {
             #expect(samples["postern_upstream_" + name] == value, "\(name)")

@@ -1,5 +1,6 @@
 import Core
 import Proxy
+import TLS
 import Telemetry
 import TestSupport
 import Testing
@@ -43,6 +44,18 @@ struct SessionConnectRetryTests {
             _ = test.exhaustConnects()
             #expect(test.takeStatus() == "HTTP/1.1 " + status)
         }
+    }
+
+    @Test("a server that is not verified is tried elsewhere, then 502") func unverified() throws {
+        let test = try SessionUnderTest()
+        test.establish()
+        #expect(test.send(Self.post) == [Self.acquire])
+        test.beginConnecting(member: 0)
+        #expect(test.failConnect(by: .expired) == [Self.acquire])
+        _ = test.exhaustConnects()
+        #expect(test.takeStatus() == "HTTP/1.1 502 Bad Gateway")
+        #expect(test.metrics.value(of: .upstreamTLSFailed) == 1)
+        #expect(test.metrics.value(of: .upstreamConnectFailed) == 0)
     }
 
     @Test("every attempt has the connect timeout, all of them the total") func deadlines() throws {

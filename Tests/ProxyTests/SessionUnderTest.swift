@@ -226,8 +226,8 @@ final class SessionUnderTest {
     func beginConnecting(member: Int) { session.upstreamConnecting(member: member) }
 
     /// The connection could not be opened.
-    func failConnect() -> [Action] {
-        session.upstreamConnectFailed(&turn)
+    func failConnect(by fault: ServerFault? = nil) -> [Action] {
+        session.upstreamConnectFailed(by: fault, &turn)
         return actions()
     }
 

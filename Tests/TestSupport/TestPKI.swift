@@ -32,6 +32,9 @@ public final class TestPKI {
         try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
     }
 
+    /// The time by which its certificates are valid, seconds since 1970.
+    public var wallSeconds: Int64 { Self.now }
+
     /// Path of a deny list with the authority in it, and so with everybody.
     public func denyListOfEverybody() throws -> String {
         let digest = SHA256.hash(root.der).map { String(format: "%02x", $0) }.joined()

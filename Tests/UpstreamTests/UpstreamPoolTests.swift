@@ -57,6 +57,20 @@ private func options(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> Up
         #expect(pool.nextExpired(now: at(1)) == nil)
     }
 
+    @Test("idle connections are dropped, the oldest first; others are not") func dropped() throws {
+        var pool = UpstreamPool(options())
+        let busy = try open(&pool, 1, at(0))
+        let older = try open(&pool, 2, at(0))
+        let newer = try open(&pool, 3, at(0))
+        #expect(pool.dropIdle() == nil)
+        #expect(pool.release(older, reusable: true, healthy: true, now: at(1)) == .keepIdle)
+        #expect(pool.release(newer, reusable: true, healthy: true, now: at(2)) == .keepIdle)
+        #expect(pool.dropIdle() == 100 + UInt64(older))
+        #expect(pool.dropIdle() == 100 + UInt64(newer) && pool.dropIdle() == nil)
+        #expect(pool.idle == 0 && pool.busy == 1)
+        #expect(pool.release(busy, reusable: false, healthy: true, now: at(3)) == .none)
+    }
+
     @Test("a member that vanishes during an exchange on it is no more than gone")
     func vanishedMember() throws {
         var pool = UpstreamPool(options())
