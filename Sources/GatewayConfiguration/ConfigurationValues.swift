@@ -12,6 +12,8 @@ struct ConfigurationValues {
     private(set) var entries: [String: Entry] = [:]
     /// Instance names below a path, in order of appearance: `listeners` → `edge`, …
     private(set) var names: [String: [(name: String, origin: Origin)]] = [:]
+    /// Paths of the file that have keys below, or could have.
+    private(set) var sections: Set<String> = []
     var diagnostics: [Diagnostic] = []
 
     // MARK: File
@@ -23,11 +25,16 @@ struct ConfigurationValues {
                 report(origin, path, "a value is expected here, not keys")
                 return
             }
+            sections.insert(path.joined(separator: "."))
             for pair in pairs { addChild(pair.key, pair.keyOrigin, pair.value, below: path) }
         case .scalar(let text, let origin):
             guard KeyTable.key(for: path) != nil else {
                 // `routes:` with nothing below is an empty map.
-                if !text.isEmpty { report(origin, path, "keys are expected here, not a value") }
+                guard text.isEmpty else {
+                    report(origin, path, "keys are expected here, not a value")
+                    return
+                }
+                sections.insert(path.joined(separator: "."))
                 return
             }
             set(path, Entry(texts: [text], isList: false, origin: origin))

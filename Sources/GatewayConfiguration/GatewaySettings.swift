@@ -191,6 +191,24 @@ public struct UpstreamSettings: Sendable {
     public var ejectionTime = Nanoseconds.zero
     /// Longest ejection.
     public var ejectionMaximum = Nanoseconds.zero
+    /// How TLS is spoken to its servers; nil for plain text.
+    public var tls: UpstreamTLSSettings?
+}
+
+/// TLS towards the servers of an upstream.
+public struct UpstreamTLSSettings: Sendable {
+    /// PEM file of the authorities that servers are verified by.
+    public var trust = ""
+    /// Name or address that every server's certificate is for; nil for each member's own host.
+    public var serverName: String?
+    /// Name sent as SNI; nil for the verified one.
+    public var sni: String?
+    /// Our own certificate, for servers that ask for one.
+    public var certificate: VirtualHostSettings.Certificate?
+    /// `1.2` or `1.3`.
+    public var minimumVersion = "1.2"
+    /// Whether sessions are resumed.
+    public var sessionReuse = true
 }
 
 /// One server of an upstream.

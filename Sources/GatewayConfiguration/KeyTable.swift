@@ -269,6 +269,30 @@ public enum KeyTable {
             "Length of the first ejection, up to ejectionMaximum; it doubles each time."),
         ConfigurationKey(
             "upstreams.*.ejectionMaximum", .durationOrZero, "60s", "Longest ejection."),
+        ConfigurationKey(
+            "upstreams.*.tls.trust", .file, nil,
+            "PEM file of the authorities that its servers are verified by; needed for TLS."),
+        ConfigurationKey(
+            "upstreams.*.tls.serverName", .text, nil,
+            "Name or address that the servers' certificates are for; each member's own when unset."
+        ),
+        ConfigurationKey(
+            "upstreams.*.tls.sni", .text, nil,
+            "Name sent as SNI, with serverName; serverName when unset, none for an address."),
+        ConfigurationKey(
+            "upstreams.*.tls.certificate", .file, nil,
+            "PEM file of the gateway's own certificate, then its intermediates; none when unset."),
+        ConfigurationKey(
+            "upstreams.*.tls.key", .file, nil, "PEM file of that certificate's key."),
+        ConfigurationKey(
+            "upstreams.*.tls.passphraseFile", .file, "",
+            "File whose first line opens an encrypted key; none when empty."),
+        ConfigurationKey(
+            "upstreams.*.tls.minimumVersion", .choice(["1.2", "1.3"]), "1.2",
+            "Oldest TLS version spoken to its servers."),
+        ConfigurationKey(
+            "upstreams.*.tls.sessionReuse", .choice(["on", "off"]), "on",
+            "Whether connections resume sessions that servers gave, instead of a full handshake."),
     ]
 
     private static let tls = [

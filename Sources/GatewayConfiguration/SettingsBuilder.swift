@@ -72,6 +72,7 @@ struct SettingsBuilder {
         upstream.ejectionTime = reader.duration(base + "ejectionTime")
         upstream.ejectionMaximum = reader.duration(base + "ejectionMaximum")
         checkLimits(of: &upstream, base)
+        upstream.tls = upstreamTLS(base, upstream.members)
         return upstream
     }
 
@@ -261,7 +262,7 @@ struct SettingsBuilder {
     }
 
     /// Labels of letters, digits and `-`; `*.` in front of at least two of them; or an address.
-    private static func isServerName(_ name: String) -> Bool {
+    static func isServerName(_ name: String) -> Bool {
         let rest = name.hasPrefix("*.") ? String(name.dropFirst(2)) : name
         if !name.hasPrefix("*."), SocketAddress(rest + ":1") != nil { return true }
         let labels = rest.split(separator: ".", omittingEmptySubsequences: false)

@@ -28,6 +28,12 @@ struct ValueReader {
 
     func names(below path: String) -> [String] { (values.names[path] ?? []).map(\.name) }
 
+    /// Whether anything is said at `path` or below, an empty section included.
+    func hasSection(_ path: String) -> Bool {
+        values.sections.contains(path)
+            || values.entries.keys.contains { $0.hasPrefix(path + ".") }
+    }
+
     func isGiven(_ path: String) -> Bool { values.entries[path] != nil }
 
     /// The value as written, or the table's default.

@@ -64,6 +64,7 @@ struct Assembly {
         }
         guard problems.isEmpty, let revocation else { throw GatewayError(problems) }
         for listener in settings.listeners { _ = try served(listener, WorkerTLS.stock) }
+        for upstream in settings.upstreams { _ = try security(upstream, members: []) }
         return revocation
     }
 
@@ -88,16 +89,18 @@ struct Assembly {
     /// The share of this configuration of the worker that `tls` belongs to. `members` are the
     /// upstreams' addresses.
     func snapshot(
-        _ tls: WorkerTLS, members: [[SocketAddress]], revocation: RevocationSet,
+        _ tls: WorkerTLS, members: [[ResolvedMember]], revocation: RevocationSet,
         receipt: Snapshot.Receipt
     ) throws(GatewayError) -> Snapshot {
         var listeners: [Served?] = []
         for listener in settings.listeners { listeners.append(try served(listener, tls)) }
-        let upstreams = settings.upstreams.indices.map { index in
-            (
-                place: places[index],
-                options: Self.upstream(settings.upstreams[index], members: members[index])
-            )
+        var upstreams: [Snapshot.Upstream] = []
+        for (index, upstream) in settings.upstreams.enumerated() {
+            upstreams.append(
+                Snapshot.Upstream(
+                    place: places[index],
+                    options: Self.upstream(upstream, members: members[index].addresses),
+                    security: try security(upstream, members: members[index])))
         }
         return Snapshot(
             listeners: listeners, timeouts: timeouts(), limits: limits(),
@@ -138,7 +141,7 @@ struct Assembly {
             sets.append(set)
         }
         return VirtualHost(
-            name: host.name, serverNames: host.serverNames, identityHeaders: host.identity,
+            name: host.name, serverNames: host.serverNames, identityHeaders: sets[0],
             routeHeaders: Array(sets.dropFirst()),
             routes: host.routes.map { route in
                 Route(

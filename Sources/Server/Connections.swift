@@ -35,7 +35,18 @@ struct UpstreamConnection: ~Copyable {
     var isConnecting = true
     var isReused = false
     var isClosing = false
+    /// Whether it only waits for the send of its last words to be closed.
+    var isEnding = false
+    /// Whether a reload changed by what rules such connections are made: it carries no other
+    /// exchange.
+    var isStale = false
+    /// Whether its upstream speaks TLS; from then on there is a `tls`.
+    var isSecure = false
+    /// The server it is to.
+    let address: SocketAddress
     /// What an unfinished send still refers to; given back when the socket is closed.
     var pinned = PinnedBuffers()
     var pinnedIdentity: AnyObject?
+    /// Since the connection is open.
+    var tls: SecureUpstream?
 }

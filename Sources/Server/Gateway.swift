@@ -25,6 +25,7 @@ public final class Gateway {
     private var controlPlane: ControlPlane?
     private let queues: [AccessLogQueue]
     private let logWriter: AccessLogWriter?
+    private let notices = WorkerNotices()
     private let running = Running()
     private var admin: AdminServer?
 
@@ -120,7 +121,8 @@ public final class Gateway {
                 revocation: revocation,
                 members: members,
                 workers: zip(mailboxes, tls).map { Reloader.Worker(mailbox: $0, tls: $1) },
-                admin: admin, metrics: ownMetrics, logger: logger), logger: logger)
+                admin: admin, metrics: ownMetrics, logger: logger),
+            notices: notices, logger: logger)
         return zip(settings.listeners, addresses).map { ($0.name, $1.text) }
     }
 
@@ -181,7 +183,7 @@ public final class Gateway {
         let start = WorkerStart(
             assembly: assembly.withoutFiles, index: index, snapshot: snapshot, listeners: listeners,
             metrics: metrics[index],
-            accessLog: queues.isEmpty ? nil : queues[index])
+            accessLog: queues.isEmpty ? nil : queues[index], notices: notices)
         let running = running
         running.count.wrappingAdd(1, ordering: .relaxed)
         threads.append(

@@ -2,14 +2,39 @@ import Core
 import GatewayConfiguration
 import Glibc
 
+/// A server of an upstream: where it is, and the host that the configuration names it by, which is
+/// what its certificate has to be for. A socket in the file system has no host.
+struct ResolvedMember: Equatable, Sendable {
+    let address: SocketAddress
+    let host: String?
+}
+
+extension [ResolvedMember] {
+    var addresses: [SocketAddress] { map(\.address) }
+
+    /// Hosts by address; where an address has two, the first counts.
+    var hosts: [SocketAddress: String] {
+        reduce(into: [:]) { hosts, member in
+            if hosts[member.address] == nil { hosts[member.address] = member.host }
+        }
+    }
+}
+
 /// Turns an upstream's members into addresses. Blocks: never called on a worker's thread.
 enum Resolver {
     /// The addresses of `members`, in order; a name that does not resolve contributes none.
-    static func addresses(of members: [MemberSettings]) -> [SocketAddress] {
-        members.flatMap { member -> [SocketAddress] in
+    static func addresses(of members: [MemberSettings]) -> [ResolvedMember] {
+        members.flatMap { member -> [ResolvedMember] in
             switch member {
-            case .address(let address): [address]
-            case .name(let name, let port): resolve(name, port)
+            case .address(let address):
+                [ResolvedMember(address: address, host: address.host)]
+            case .name(let name, let port):
+                // A certificate, as SNI, has no trailing dot (RFC 6066 §3).
+                resolve(name, port).map {
+                    ResolvedMember(
+                        address: $0, host: String(name.hasSuffix(".") ? name.dropLast() : name[...])
+                    )
+                }
             }
         }
     }

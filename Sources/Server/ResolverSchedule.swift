@@ -7,7 +7,7 @@ import Synchronization
 /// Resolution runs on a thread of its own: a slow name server delays nothing else.
 struct ResolverSchedule {
     private final class Results: Sendable {
-        let ready = Mutex<[(Int, [SocketAddress])]>([])
+        let ready = Mutex<[(Int, [ResolvedMember])]>([])
         let isBusy = Atomic<Bool>(false)
     }
 
@@ -30,7 +30,7 @@ struct ResolverSchedule {
     var pollInterval: Int32 { next.allSatisfy { $0 == .distantFuture } ? -1 : 100 }
 
     /// Starts what is due at `now`, and takes what has been found: addresses by place.
-    mutating func due(at now: Instant) -> [(Int, [SocketAddress])] {
+    mutating func due(at now: Instant) -> [(Int, [ResolvedMember])] {
         // Whoever has waited longest comes first, or slow names would starve the others.
         let order = upstreams.indices.sorted { next[$0] < next[$1] }
         for index in order where now >= next[index] {

@@ -107,16 +107,12 @@ extension Worker where Loop: ~Copyable {
                 guard !clients[handle].isClosing else { continue }
                 loop.resumeReceiving(clients[handle].socket)
             case .resumeUpstream:
-                if let upstream = clients[handle].upstream {
-                    loop.resumeReceiving(connections[upstream].socket)
-                }
+                if let upstream = clients[handle].upstream { resumeUpstream(upstream) }
             case .shutdownDownstreamWrite:
                 guard !clients[handle].isClosing else { continue }
                 loop.shutdownWrite(clients[handle].socket)
             case .shutdownUpstreamWrite:
-                if let upstream = clients[handle].upstream {
-                    loop.shutdownWrite(connections[upstream].socket)
-                }
+                if let upstream = clients[handle].upstream { shutUpstreamWrite(upstream) }
             case .closeDownstream(let reset):
                 closeClient(handle, reset: reset)
             case .armTimer:

@@ -18,16 +18,7 @@ extension Worker where Loop: ~Copyable {
         guard !isStopping else { return }
         turn.environment.timeouts = snapshot.timeouts
         turn.environment.limits = snapshot.limits
-        for (place, options) in snapshot.upstreams {
-            guard place >= pools.count else {
-                pools[poolHandle(place)].update(members: options.members)
-                expire(pool: place)
-                continue
-            }
-            // More than one only when an earlier snapshot did not fit into the mailbox: what it
-            // had is named by no table here.
-            while pools.count <= place { _ = pools.insert(UpstreamPool(options)) }
-        }
+        for upstream in snapshot.upstreams { apply(upstream) }
         for (index, replacement) in snapshot.listeners.enumerated() {
             guard let replacement else { continue }
             let left = replacement.context.adoptCaches(of: served[index].context)
@@ -37,6 +28,22 @@ extension Worker where Loop: ~Copyable {
             served[index] = replacement
         }
         apply(snapshot.revocation, snapshot.receipt)
+    }
+
+    private mutating func apply(_ upstream: Snapshot.Upstream) {
+        let place = upstream.place
+        guard place >= pools.count else {
+            pools[poolHandle(place)].update(members: upstream.options.members)
+            secure(place, by: upstream.security)
+            expire(pool: place)
+            return
+        }
+        // More than one only when an earlier snapshot did not fit into the mailbox: what it
+        // had is named by no table here.
+        while pools.count <= place {
+            _ = pools.insert(UpstreamPool(upstream.options))
+            security.append(upstream.security)
+        }
     }
 
     /// Judges new handshakes by `set`, and begins to judge the present connections if it is new.

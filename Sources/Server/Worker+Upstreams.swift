@@ -1,6 +1,7 @@
 import Core
 import EventLoop
 import Proxy
+import TLS
 import Telemetry
 import Upstream
 
@@ -36,7 +37,7 @@ extension Worker where Loop: ~Copyable {
             // Still connecting: it belongs to nobody else yet.
             clients[client].upstream = nil
             connections[handle].client = nil
-            if timedOut { countConnectError(of: connections[handle].upstream) }
+            if timedOut { noteTimeout(of: handle) }
             connectionFailed(handle, isServersFault: timedOut)
             return
         }
@@ -72,7 +73,8 @@ extension Worker where Loop: ~Copyable {
         case .success(let socket):
             _ = connections.insert(
                 UpstreamConnection(
-                    socket: socket, upstream: upstream, poolID: poolID, client: client))
+                    socket: socket, upstream: upstream, poolID: poolID, client: client,
+                    address: address))
             pools[poolHandle(upstream)].bind(poolID, token: owner)
             clients[client].upstream = handle
         case .failure:
@@ -85,6 +87,10 @@ extension Worker where Loop: ~Copyable {
 
     mutating func sendUpstream(for client: SlabHandle) {
         guard let handle = clients[client].upstream else { return }
+        guard !connections[handle].isSecure else {
+            sendSecure(handle, for: client)
+            return
+        }
         let socket = connections[handle].socket
         switch clients[client].session.nextUpstreamSend() {
         case .head: loop.send(socket, clients[client].session.upstreamHead)
@@ -98,9 +104,16 @@ extension Worker where Loop: ~Copyable {
             removeUpstream(handle)
             return
         }
-        guard !connections[handle].isClosing else { return }
+        guard !connections[handle].isClosing else {
+            if connections[handle].isEnding, completion.operation == .send { hangUp(handle) }
+            return
+        }
         if completion.operation == .connect {
             connected(handle, completion.result)
+            return
+        }
+        guard !connections[handle].isSecure else {
+            secureCompleted(handle, completion)
             return
         }
         guard let client = connections[handle].client else {
@@ -125,29 +138,50 @@ extension Worker where Loop: ~Copyable {
         perform(for: client)
     }
 
+    /// The connection is open, or could not be opened. Where the upstream speaks TLS, its server
+    /// is verified before the connection is ready.
     private mutating func connected(_ handle: SlabHandle, _ result: Int32) {
-        let upstream = connections[handle].upstream
-        let client = connections[handle].client
         guard result >= 0 else {
-            countConnectError(of: upstream)
-            if let client {
-                connections[handle].client = nil
-                clients[client].upstream = nil
-            }
-            connectionFailed(handle)
-            if let client {
-                clients[client].session.upstreamConnectFailed(&turn)
-                perform(for: client)
-            }
+            connectFailed(handle)
             return
         }
-        connections[handle].isConnecting = false
-        pools[poolHandle(upstream)].connectSucceeded(
-            connections[handle].poolID, now: turn.now.monotonic)
         loop.startReceiving(connections[handle].socket)
+        if security[connections[handle].upstream] == nil {
+            becameReady(handle)
+        } else {
+            beginHandshake(handle)
+        }
+    }
+
+    /// A new connection can carry a request: the one place that gives it to who asked for it.
+    mutating func becameReady(_ handle: SlabHandle) {
+        connections[handle].isConnecting = false
+        pools[poolHandle(connections[handle].upstream)].connectSucceeded(
+            connections[handle].poolID, now: turn.now.monotonic)
+        guard let client = connections[handle].client else { return }
+        clients[client].session.upstreamReady(isReused: false, &turn)
+        perform(for: client)
+    }
+
+    /// A connection could not be made ready: who asked for it may try another member.
+    mutating func connectFailed(_ handle: SlabHandle, by fault: ServerFault? = nil) {
+        countConnectError(of: connections[handle].upstream)
+        let client = connections[handle].client
         if let client {
-            clients[client].session.upstreamReady(isReused: false, &turn)
+            connections[handle].client = nil
+            clients[client].upstream = nil
+        }
+        connectionFailed(handle)
+        if let client {
+            clients[client].session.upstreamConnectFailed(by: fault, &turn)
             perform(for: client)
+        }
+    }
+
+    private mutating func noteTimeout(of handle: SlabHandle) {
+        countConnectError(of: connections[handle].upstream)
+        if connections[handle].isSecure {
+            record(handle, .timeout, nil, isOfHandshake: true)
         }
     }
 
@@ -171,6 +205,7 @@ extension Worker where Loop: ~Copyable {
         clients[client].upstream = nil
         connections[handle].client = nil
         let upstream = connections[handle].upstream
+        let reusable = reusable && isReusable(handle)
         if !reusable {
             connections[handle].pinned = clients[client].session.takePinnedBuffers()
             connections[handle].pinnedIdentity = clients[client].session.pinnedIdentity
@@ -222,7 +257,13 @@ extension Worker where Loop: ~Copyable {
         turn.actions = remaining
     }
 
-    private mutating func closeIdle(_ handle: SlabHandle) {
+    /// Whether, as far as the connection itself goes, it can carry another exchange.
+    private mutating func isReusable(_ handle: SlabHandle) -> Bool {
+        guard !connections[handle].isStale else { return false }
+        return !connections[handle].isSecure || connections[handle].tls?.isReusable ?? false
+    }
+
+    mutating func closeIdle(_ handle: SlabHandle) {
         pools[poolHandle(connections[handle].upstream)].idleEnded(connections[handle].poolID)
         closeUpstream(handle)
     }
@@ -230,6 +271,12 @@ extension Worker where Loop: ~Copyable {
     mutating func closeUpstream(_ handle: SlabHandle) {
         guard !connections[handle].isClosing else { return }
         connections[handle].isClosing = true
+        if connections[handle].isSecure, sayFarewell(handle) { return }
+        hangUp(handle)
+    }
+
+    private mutating func hangUp(_ handle: SlabHandle) {
+        connections[handle].isEnding = false
         loop.close(connections[handle].socket, reset: false)
     }
 
@@ -237,6 +284,7 @@ extension Worker where Loop: ~Copyable {
         var connection = connections.remove(handle)
         turn.environment.heads.give(&connection.pinned.head)
         turn.environment.chunks.give(&connection.pinned.chunk)
+        connection.tls?.releaseBuffers(turn.environment.chunks)
     }
 
     /// Closes idle connections over their time, refuses waiters over theirs, and opens connections

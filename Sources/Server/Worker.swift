@@ -12,7 +12,7 @@ enum ControlMessage: Sendable {
     /// Stop now.
     case stop
     /// New addresses for an upstream, from its names.
-    case members(upstream: Int, [SocketAddress])
+    case members(upstream: Int, [ResolvedMember])
     /// Serve by this from now on.
     case reload(Snapshot)
     /// This is revoked from now on; all else stays.
@@ -29,11 +29,16 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var clients: Slab<Client>
     var connections: Slab<UpstreamConnection>
     var pools: Slab<UpstreamPool>
+    /// How each pool's upstream is spoken to by TLS; nil for plain text.
+    var security: [UpstreamSecurity?]
     var turn: Turn
     var handshakes: HandshakeLimiter
     var failures: FailedHandshakes
     /// One refusal a second is logged, with how many there were since the last.
     var refusalEvents = EventLimiter(perSecond: 1, burst: 1)
+    /// Failures of TLS to upstreams that are logged.
+    var upstreamEvents = EventLimiter(perSecond: 5, burst: 20)
+    let notices: WorkerNotices
     var steps: HandshakeQueue
     var listeners: [SocketHandle] = []
     /// One per listener.
@@ -57,21 +62,23 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
 
     init(
         loop: consuming Loop, options: WorkerOptions, served: [Served],
-        environment: SessionEnvironment, upstreams: [UpstreamOptions],
-        mailbox: Mailbox<ControlMessage>
+        environment: SessionEnvironment, upstreams: [Snapshot.Upstream],
+        mailbox: Mailbox<ControlMessage>, notices: WorkerNotices
     ) {
         let now = loop.now
         self.loop = loop
         self.options = options
         self.served = served
         self.mailbox = mailbox
+        self.notices = notices
         timers = TimerWheel(start: now.monotonic, capacity: options.clientLimit)
         clients = Slab(capacity: options.clientLimit)
         connections = Slab(
-            capacity: upstreams.reduce(0) { $0 + $1.maxConnections } * 2
+            capacity: upstreams.reduce(0) { $0 + $1.options.maxConnections } * 2
                 + WorkerOptions.spareConnections)
         pools = Slab(capacity: upstreams.count + UpstreamSlots.spare)
-        for upstream in upstreams { _ = pools.insert(UpstreamPool(upstream)) }
+        for upstream in upstreams { _ = pools.insert(UpstreamPool(upstream.options)) }
+        security = upstreams.map(\.security)
         turn = Turn(now: now, environment: environment)
         handshakes = HandshakeLimiter(limit: options.handshakeLimit)
         failures = FailedHandshakes(perMinute: options.handshakeFailuresPerSource)
@@ -208,7 +215,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         metrics.set(.validationRevoked, total.revokedOnHit)
     }
 
-    private func publishBufferedBytes() {
+    private mutating func publishBufferedBytes() {
         var total = 0
         var largest = 0
         for slot in 0..<clients.slotsInUse {
@@ -216,6 +223,10 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             let bytes = clients[handle].session.bufferedBytes
             total += bytes
             largest = max(largest, bytes)
+        }
+        for slot in 0..<connections.slotsInUse {
+            guard let handle = connections.handle(inSlot: slot) else { continue }
+            total += connections[handle].tls?.bufferedBytes ?? 0
         }
         turn.environment.metrics.set(
             .bufferedBytes, UInt64(total) + loop.statistics.heldBytes)
@@ -231,8 +242,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             case .stop: isStopping = true
             case .members(let upstream, _) where isStopping || upstream >= pools.count:
                 break
-            case .members(let upstream, let addresses):
-                pools[poolHandle(upstream)].update(members: addresses)
+            case .members(let upstream, let members):
+                pools[poolHandle(upstream)].update(members: members.addresses)
+                security[upstream]?.hosts = members.hosts
                 expire(pool: upstream)
             case .reload(let snapshot): apply(snapshot)
             case .revocation(let set, let receipt): apply(set, receipt)

@@ -16,11 +16,12 @@ final class WorkerStart: Sendable {
     private let listeners: [Int32]
     private let metrics: WorkerMetrics
     private let accessLog: AccessLogQueue?
+    private let notices: WorkerNotices
     private let outcome = Mutex<Result<Mailbox<ControlMessage>, GatewayError>?>(nil)
 
     init(
         assembly: Assembly, index: Int, snapshot: Snapshot, listeners: [Int32],
-        metrics: WorkerMetrics, accessLog: AccessLogQueue?
+        metrics: WorkerMetrics, accessLog: AccessLogQueue?, notices: WorkerNotices
     ) {
         self.assembly = assembly
         self.index = index
@@ -28,6 +29,7 @@ final class WorkerStart: Sendable {
         self.listeners = listeners
         self.metrics = metrics
         self.accessLog = accessLog
+        self.notices = notices
     }
 
     func runUring() {
@@ -69,7 +71,7 @@ final class WorkerStart: Sendable {
         return Worker(
             loop: backend, options: assembly.worker(), served: snapshot.listeners.compactMap { $0 },
             environment: assembly.environment(metrics: metrics, accessLog: accessLog),
-            upstreams: snapshot.upstreams.map(\.options), mailbox: mailbox)
+            upstreams: snapshot.upstreams, mailbox: mailbox, notices: notices)
     }
 
     private func report(_ result: Result<Mailbox<ControlMessage>, GatewayError>) {

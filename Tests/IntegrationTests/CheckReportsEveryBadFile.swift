@@ -27,6 +27,9 @@ struct CheckReportsEveryBadFile {
           good: {file: FOLDER/ca.pem}
         upstreams:
           backend: {members: ["127.0.0.1:1"]}
+          secure:
+            members: ["127.0.0.1:1"]
+            tls: {trust: no-ca.pem, certificate: FOLDER/server.pem, key: FOLDER/client.key}
         """
 
     @Test("each stands at the key that names it") func all() throws {
@@ -50,6 +53,8 @@ struct CheckReportsEveryBadFile {
             ("10:14", "one.certificates.second.key: \(certificates)/client.key: does not fit"),
             ("16:", "two.certificates.main.passphraseFile: \(folder)/none: cannot be read (No"),
             ("20:17", "trustStores.empty.file: \(folder)/empty.pem: contains no certificate"),
+            ("26:18", "upstreams.secure.tls.trust: \(folder)/no-ca.pem: cannot be read (No"),
+            ("26:", "upstreams.secure.tls.key: \(certificates)/client.key: does not fit"),
         ]
         #expect(lines.count == expected.count, "\(output.text)")
         for (line, (place, message)) in zip(lines, expected) {

@@ -56,6 +56,11 @@ final class RawBackend {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
+    /// The same, whatever it is.
+    var receivedBytes: Data {
+        FileManager.default.contents(atPath: folder + "/received") ?? Data()
+    }
+
     /// All bytes received so far, on all connections.
     var received: String {
         (try? String(contentsOfFile: folder + "/received", encoding: .utf8)) ?? ""

@@ -21,8 +21,16 @@ final class ControlPlane: Sendable {
     /// Events are looked at no more often, however busy a watched folder is.
     private static let pollInterval: Int32 = 50
 
+    /// How often the workers' warnings are logged.
+    private static let noticeInterval: Int32 = 250
+
+    private let notices: WorkerNotices
+
     /// Starts the thread, which owns `reloader` from now on.
-    init(_ reloader: Reloader, logger: Logger) throws(GatewayError) {
+    init(
+        _ reloader: Reloader, notices: WorkerNotices, logger: Logger
+    ) throws(GatewayError) {
+        self.notices = notices
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe(&ends) == 0 else {
             throw GatewayError(unsafe "control plane: \(String(cString: strerror(errno)))")
@@ -83,7 +91,9 @@ final class ControlPlane: Sendable {
             let isPaused = isResting || burst != nil
             let news = wait(
                 for: isPaused ? nil : watcher,
-                milliseconds: isPaused ? Self.pollInterval : isChanged ? 0 : resolver.pollInterval)
+                milliseconds: isPaused
+                    ? Self.pollInterval : isChanged ? 0 : Self.pause(resolver, reloader))
+            for text in notices.take() { logger.warning("\(text)") }
             isAsked = news.isAsked
             isResting = news.hasEvents
             let now = Clock.monotonic()
@@ -98,6 +108,15 @@ final class ControlPlane: Sendable {
             }
             for (place, members) in resolver.due(at: now) { reloader.resolved(place, members) }
         }
+    }
+
+    /// How long there is nothing to do. Workers have something to say of upstreams' TLS alone.
+    private static func pause(_ resolver: ResolverSchedule, _ reloader: Reloader) -> Int32 {
+        guard reloader.assembly.settings.upstreams.contains(where: { $0.tls != nil }) else {
+            return resolver.pollInterval
+        }
+        return resolver.pollInterval < 0
+            ? noticeInterval : min(resolver.pollInterval, noticeInterval)
     }
 
     private func makeWatcher(_ logger: Logger) -> FileWatcher? {

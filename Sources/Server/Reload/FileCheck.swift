@@ -37,6 +37,13 @@ extension Assembly {
                     trust.problem().map { [$0] } ?? [])
             }
         }
+        for tls in settings.upstreams.compactMap(\.tls) {
+            if let certificate = tls.certificate {
+                let pair = certificateFiles(certificate)
+                report([pair.chain, pair.key, pair.passphraseFile ?? ""], pair.problems())
+            }
+            report([tls.trust], trust(tls).problem().map { [$0] } ?? [])
+        }
         return found.sorted {
             ($0.origin.line, $0.origin.column) < ($1.origin.line, $1.origin.column)
         }

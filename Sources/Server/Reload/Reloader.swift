@@ -36,7 +36,7 @@ struct Reloader: Sendable {
     private var revocationFingerprint: [UInt8]
     private(set) var generation: UInt64 = 1
     /// Addresses of the upstreams, by place.
-    private var addresses: [Int: [SocketAddress]]
+    private var addresses: [Int: [ResolvedMember]]
     /// Of everything that the last attempt read, good or bad.
     private var fingerprint: [UInt8]
     /// Whether the last attempt was refused: then it is made again when what it says of revocation
@@ -55,7 +55,7 @@ struct Reloader: Sendable {
     /// `fingerprint`. `metrics` are its own.
     init(
         source: ConfigurationSource, fingerprint: [UInt8], assembly: Assembly,
-        revocation: LoadedRevocation, members: [[SocketAddress]], workers: [Worker],
+        revocation: LoadedRevocation, members: [[ResolvedMember]], workers: [Worker],
         admin: AdminServer?,
         metrics: WorkerMetrics, logger: Logger
     ) {
@@ -84,7 +84,7 @@ struct Reloader: Sendable {
     }
 
     /// Tells all workers the addresses that an upstream's names were found to have.
-    mutating func resolved(_ place: Int, _ members: [SocketAddress]) {
+    mutating func resolved(_ place: Int, _ members: [ResolvedMember]) {
         addresses[place] = members
         for worker in workers { _ = worker.mailbox.post(.members(upstream: place, members)) }
     }
@@ -219,7 +219,7 @@ struct Reloader: Sendable {
 
     /// The addresses of each upstream. Names that were resolved before keep their addresses until
     /// the resolver's next round; only new ones are waited for.
-    private func resolve(_ next: Assembly) -> [[SocketAddress]] {
+    private func resolve(_ next: Assembly) -> [[ResolvedMember]] {
         let running = assembly
         return next.settings.upstreams.indices.map { index in
             let members = next.settings.upstreams[index].members
