@@ -195,6 +195,8 @@ public struct IdentityHeaderSet: Equatable, Sendable {
         guard result.lines.count + result.appendix.count <= limits.totalBytes else {
             throw .tooLarge
         }
+        // The last element says who is at our door. Without ours it would be the hop's.
+        if result.received == .appended, result.appendix.isEmpty { result.received = .removed }
         return result
     }
 }

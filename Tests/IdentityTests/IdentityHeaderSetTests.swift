@@ -127,6 +127,20 @@ import Testing
         }
     }
 
+    @Test("S25 where ours is left out, what was received is not taken for ours")
+    func appendixTooLarge() throws {
+        let headers = try IdentityPreset.named("xfcc").headers
+        var limits = IdentityLimits()
+        (limits.valueBytes, limits.excess) = (100, .omitAndFlag)
+        let set = IdentityHeaderSet(
+            headers, limits: limits,
+            forwarding: try Self.forwarding(.appendForward, "v02-kitchen-sink"))
+        let mine = try set.render(chain("v02-kitchen-sink"))
+        #expect(mine.received == .removed)
+        #expect(mine.appendix.isEmpty)
+        #expect(mine.lines == Array("X-Forwarded-Client-Cert-Too-Large: 1\r\n".utf8))
+    }
+
     @Test("peers on the list are written by fingerprint or SPIFFE identity") func hops() {
         #expect(ClientCertForwarding.Hop(Self.spiffe) == .spiffe(Self.spiffe))
         #expect(
@@ -156,6 +170,18 @@ import Testing
         let azure = IdentityHeaderSet(try IdentityPreset.named("azure").headers)
         #expect(azure.naming(own) == azure)
         #expect(PeerCertificate(firstOf: Array("nothing".utf8)) == nil)
+    }
+
+    @Test("S10 a backslash at a value's end does not swallow the quotation mark behind it")
+    func trailingBackslash() throws {
+        let pki = try TestPKI()
+        let peer = try #require(
+            try pki.verifiedPeer([.init("O", "end\\"), .init("CN", "a\\\"b")]))
+        let set = IdentityHeaderSet(
+            try IdentityPreset.named("xfcc-short").headers, proxyURIs: ["a:,\\", "a:\"\\b"])
+        let text = String(decoding: try set.lines(of: peer.validated), as: UTF8.self)
+        #expect(text.contains(#"Subject="CN=a\\\"b,O=end\5C";URI="#), "\(text)")
+        #expect(text.contains(#": By="a:,%5C";By="a:\"%5Cb";Hash="#), "\(text)")
     }
 
     @Test("who shows no certificate is never described, only said to be nobody")

@@ -11,11 +11,13 @@ public enum ForwardedClientCertificate {
     ///
     /// Call it after the screening that kept them. Everything viewed must stay until the send has
     /// completed. Without a received value the line has ours only.
+    /// - Precondition: `appendix` is not empty: it has the end of the line.
     /// - Throws: 400 when there are more than `fieldLimit` fields.
     public static func join(
         _ bytes: ByteView, _ storage: inout HeadStorage, appendix: ByteView,
         into insertions: inout SegmentList
     ) throws(RequestError) {
+        precondition(!appendix.isEmpty, "the line has no end")
         insertions.append(ByteView("X-Forwarded-Client-Cert: "))
         var joined = 0
         var index = 0

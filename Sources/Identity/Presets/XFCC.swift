@@ -34,8 +34,10 @@ extension IdentityPreset {
             pairs.append(quoted("Cert", PEMText.encode(input.leaf.der)))
             pairs.append(quoted("Chain", PEMText.encode(input.chainWithoutAnchor)))
         }
-        // What RFC 2253 escapes as \" is what the header's grammar wants for a quotation mark.
-        guard let subject = input.leaf.subjectText(.rfc2253) else { throw .unrepresentable }
+        // What RFC 2253 escapes as \" is what the header's grammar wants for a quotation mark. It
+        // does not escape backslashes, so that one at the end would swallow the closing mark.
+        guard var subject = input.leaf.subjectText(.rfc2253) else { throw .unrepresentable }
+        if subject.last == UInt8(ascii: "\\") { subject = subject.dropLast() + Array("5C".utf8) }
         pairs.append(Array("Subject=\"".utf8) + subject + Array("\"".utf8))
         let uris = attributes.uris
         pairs += (uris.isEmpty ? [""] : uris).map { pair("URI", $0) }
@@ -48,13 +50,14 @@ extension IdentityPreset {
     }
 
     /// Envoy never quotes these, so that a name with a comma becomes an element of its own there.
-    /// Here such a name is quoted.
+    /// Here such a name is quoted, its backslashes percent-encoded.
     private static func pair(_ key: String, _ value: String) -> [UInt8] {
         let bytes = PercentEncoding.controls(Array(value.utf8))
         guard bytes.contains(where: { ",;=\" ".utf8.contains($0) }) else {
             return Array("\(key)=".utf8) + bytes
         }
-        let escaped = bytes.flatMap { $0 == 0x22 ? [0x5c, $0] : [$0] }
+        let escaped = PercentEncoding.encode(bytes) { $0 != 0x5c }
+            .flatMap { $0 == 0x22 ? [0x5c, $0] : [$0] }
         return Array("\(key)=\"".utf8) + escaped + Array("\"".utf8)
     }
 }
