@@ -143,7 +143,8 @@ public enum KeyTable {
             "Name of the trust store that client certificates are verified with."),
         ConfigurationKey(
             "virtualHosts.*.identityHeaders.*", .text, nil,
-            "Format of the identity header of that name: `subject` or `subjectBase64`."),
+            "Format of the identity header of that name: `subject` or `subjectBase64`, or a "
+                + "template."),
         ConfigurationKey(
             "virtualHosts.*.identity", .text, nil,
             "Name of the identity set whose headers are sent as well; none when unset."),

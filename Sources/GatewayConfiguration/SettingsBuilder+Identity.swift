@@ -143,7 +143,10 @@ extension SettingsBuilder {
             let path = base + "identityHeaders.\(name)"
             let format = reader.required(path)
             do throws(IdentityError) {
-                let header = try IdentityHeader(name: name, format: format)
+                let header =
+                    try format.contains("{")
+                    ? IdentityHeader(name: name, template: format)
+                    : IdentityHeader(name: name, format: format)
                 if own.contains(where: { $0.name.lowercased() == name.lowercased() }) {
                     reader.fail(path, "the header stands here a second time")
                 }
@@ -152,6 +155,8 @@ extension SettingsBuilder {
                 switch error {
                 case .unknownFormat:
                     reader.fail(path, unknown("format", format, IdentityFormat.names))
+                case .template(let mistake):
+                    reader.fail(path, "character \(mistake.position): \(mistake.reason)")
                 default: reader.fail(path, Self.badHeaderName(name))
                 }
             }

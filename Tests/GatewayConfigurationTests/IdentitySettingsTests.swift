@@ -62,6 +62,34 @@ import Testing
         #expect(settings.identityNames.contains("X-A"))
     }
 
+    @Test("a host's own header is a format, or a template") func inline() throws {
+        func load(_ value: String) throws -> GatewaySettings {
+            let text = """
+                listeners: {edge: {address: "127.0.0.1:8443"}}
+                virtualHosts:
+                  main:
+                    default: true
+                    certificates: {main: {chain: a.pem, key: a.key}}
+                    trustStore: clients
+                    identityHeaders: {X-Team: \(value)}
+                    routes: {all: {upstream: backend}}
+                trustStores: {clients: {file: ca.pem}}
+                upstreams: {backend: {members: ["127.0.0.1:1"]}}
+                """
+            return try ConfigurationLoader.load(
+                Array(text.utf8), named: "a.yaml", environment: [:], overrides: [])
+        }
+        let host = try load("\"{subject.OU}\"").virtualHosts[0]
+        let same = try IdentityHeader(name: "X-Team", template: "{subject.OU}")
+        #expect(host.identity == IdentityHeaderSet([same]))
+        let error = #expect(throws: DiagnosticList.self) { _ = try load("\"a{subject.OU\"") }
+        #expect(
+            error?.diagnostics.map(\.description) == [
+                "a.yaml:7:31: error: virtualHosts.main.identityHeaders.X-Team: character 2: '{' has"
+                    + " no '}'; for a brace write '{{'"
+            ])
+    }
+
     @Test("without a set, hosts and routes have their own headers only") func without() throws {
         let host = try Self.load("{presets: [nginx]}").virtualHosts[0]
         #expect(host.identity.headers.map(\.name) == ["X-Who"])
