@@ -10,10 +10,19 @@ import Testing
     private static let bob = Fingerprint(of: [2])
     private static let deadline: Int64 = 10_000
 
-    private func key(_ path: String, _ leaf: Fingerprint? = alice) -> DecisionKey {
-        var scope = DecisionKey.Scope(authorizer: "a", generation: 1, virtualHost: "main")
+    private func scope(_ leaf: Fingerprint?, generation: UInt64 = 1) -> DecisionKey.Scope {
+        var scope = DecisionKey.Scope(
+            authorizer: "a", generation: generation, virtualHost: "main")
         scope.leaf = leaf
-        return DecisionKey(scope, AuthorizationRequest(method: "GET", host: "h", path: path))
+        return scope
+    }
+
+    private func key(
+        _ path: String, _ leaf: Fingerprint? = alice, generation: UInt64 = 1
+    ) -> DecisionKey {
+        DecisionKey(
+            scope(leaf, generation: generation),
+            AuthorizationRequest(method: "GET", host: "h", path: path))
     }
 
     private func at(_ seconds: UInt64) -> Now {
@@ -31,10 +40,11 @@ import Testing
     /// What `find` said: `hit X`, `ask`, `wait` or `full`.
     private func find(
         _ cache: inout Cache, _ key: DecisionKey, _ time: UInt64, waiter: UInt64 = 0,
-        identity: Fingerprint? = alice, deadline: Int64 = deadline
+        identity: Fingerprint? = alice, generation: UInt64 = 1, deadline: Int64 = deadline
     ) -> (text: String, ticket: Cache.Ticket?) {
         switch cache.find(
-            key, identity: identity, deadline: deadline, waiter: waiter, now: at(time))
+            key, scope(identity, generation: generation), deadline: deadline, waiter: waiter,
+            now: at(time))
         {
         case .hit(let answer): ("hit \(answer)", nil)
         case .ask(let ticket): ("ask", ticket)
@@ -195,6 +205,21 @@ import Testing
         #expect(find(&cache, key("/b"), 4).text == "hit new")
         cache.purgeAll()
         #expect(cache.count == 0 && find(&cache, key("/b"), 4).text == "ask")
+    }
+
+    @Test("a change of rules ends what earlier ones brought, and what is being asked under them")
+    func generations() throws {
+        var cache = Cache(options())
+        try fill(&cache, key("/a"), "old", 0)
+        let open = try #require(find(&cache, key("/b"), 0, waiter: 1).ticket)
+        let next = try #require(
+            find(&cache, key("/a", generation: 2), 0, generation: 2).ticket)
+        _ = cache.answered(next, "new", isRefusal: false, now: at(0))
+        cache.purge(before: 2)
+        #expect(cache.count == 1 && find(&cache, key("/a"), 1).text == "ask")
+        #expect(find(&cache, key("/a", generation: 2), 1, generation: 2).text == "hit new")
+        #expect(cache.answered(open, "old", isRefusal: false, now: at(1)) == [1])
+        #expect(find(&cache, key("/b"), 1).text == "ask")
     }
 
     @Test("everything has a maximum") func bounds() throws {

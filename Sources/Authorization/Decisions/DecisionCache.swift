@@ -75,10 +75,16 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         case full
     }
 
+    /// What is purged by.
+    private struct Subject {
+        let identity: Fingerprint?
+        let generation: UInt64
+    }
+
     private struct Entry {
         let key: DecisionKey
         let answer: Answer
-        let identity: Fingerprint?
+        let subject: Subject
         let isRefusal: Bool
         let expiresAt: Instant
         let staleUntil: Instant
@@ -89,7 +95,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
 
     private struct Flight {
         let key: DecisionKey
-        let identity: Fingerprint?
+        let subject: Subject
         let deadline: Int64
         var waiters: [UInt64]
         /// Whether its answer may be kept, and shared with who comes later.
@@ -126,11 +132,11 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     /// Looks for the answer to `key`.
     ///
     /// - Parameters:
-    ///   - identity: the client's certificate, to be purged by; nil for anonymous clients.
+    ///   - scope: that of the key.
     ///   - deadline: the last second of the identity's validity, since 1970.
     ///   - waiter: who is to be told; only `ask` and `wait` remember it.
     public mutating func find(
-        _ key: DecisionKey, identity: Fingerprint?, deadline: Int64, waiter: UInt64, now: Now
+        _ key: DecisionKey, _ scope: DecisionKey.Scope, deadline: Int64, waiter: UInt64, now: Now
     ) -> Finding {
         if let place = places[key], isFresh(entries[place], now) {
             entries[place].wasUsed = true
@@ -149,8 +155,8 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         let ticket = Ticket(number: lastTicket)
         let isShared = options.lifetime > .zero
         flights[ticket] = Flight(
-            key: key, identity: identity, deadline: deadline, waiters: [waiter],
-            isShared: isShared)
+            key: key, subject: Subject(identity: scope.leaf, generation: scope.generation),
+            deadline: deadline, waiters: [waiter], isShared: isShared)
         if isShared { flightOf[key] = ticket }
         statistics.misses += 1
         return .ask(ticket)
@@ -187,7 +193,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         let expiresAt = now.monotonic + min(lifetime, DecisionCacheOptions.longestLifetime)
         insert(
             Entry(
-                key: flight.key, answer: answer, identity: flight.identity, isRefusal: isRefusal,
+                key: flight.key, answer: answer, subject: flight.subject, isRefusal: isRefusal,
                 expiresAt: expiresAt,
                 staleUntil: isRefusal ? expiresAt : expiresAt + options.staleIfError,
                 deadline: flight.deadline))
@@ -222,7 +228,12 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     /// Forgets everything about a certificate. Questions under way go on for those who wait, but
     /// nobody joins them, and their answers are not kept.
     public mutating func purge(identity: Fingerprint) {
-        purge { $0 == identity }
+        purge { $0.identity == identity }
+    }
+
+    /// Forgets what earlier configurations than `generation` brought, as `purge(identity:)` does.
+    public mutating func purge(before generation: UInt64) {
+        purge { $0.generation < generation }
     }
 
     /// Forgets everything, as `purge(identity:)` does.
@@ -230,12 +241,12 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         purge { _ in true }
     }
 
-    private mutating func purge(where isMeant: (Fingerprint?) -> Bool) {
-        for key in entries.filter({ isMeant($0.identity) }).map(\.key) {
+    private mutating func purge(where isMeant: (Subject) -> Bool) {
+        for key in entries.filter({ isMeant($0.subject) }).map(\.key) {
             forget(key)
             statistics.purges += 1
         }
-        for (ticket, flight) in flights where flight.isShared && isMeant(flight.identity) {
+        for (ticket, flight) in flights where flight.isShared && isMeant(flight.subject) {
             flights[ticket]?.isShared = false
             if flightOf[flight.key] == ticket { flightOf[flight.key] = nil }
         }

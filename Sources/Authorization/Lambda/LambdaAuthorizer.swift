@@ -74,8 +74,7 @@ public struct LambdaAuthorizer: ~Copyable {
             let event = LambdaEvent.encode(request, options.api, identitySources: sources)
         else { return .decided(.refuse(.nameTooLong)) }
         switch cache.find(
-            key(request, scope, sources), identity: scope.leaf, deadline: deadline,
-            waiter: waiter, now: now)
+            key(request, scope, sources), scope, deadline: deadline, waiter: waiter, now: now)
         {
         case .hit(let answer): return .decided(outcome(answer, request))
         case .ask(let ticket): return .invoke(ticket, event: event)
@@ -131,10 +130,11 @@ public struct LambdaAuthorizer: ~Copyable {
         cache.withdraw(waiter, from: ticket)
     }
 
-    /// Forgets everything about a certificate, or everything.
-    public mutating func purge(identity: Fingerprint?) {
-        if let identity { cache.purge(identity: identity) } else { cache.purgeAll() }
-    }
+    /// Forgets everything about a certificate.
+    public mutating func purge(identity: Fingerprint) { cache.purge(identity: identity) }
+
+    /// Forgets what earlier configurations than `generation` brought.
+    public mutating func purge(before generation: UInt64) { cache.purge(before: generation) }
 
     /// What `answer` means for `request`.
     public func outcome(_ answer: Answer, _ request: AuthorizationRequest) -> Outcome {
