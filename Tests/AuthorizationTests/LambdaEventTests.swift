@@ -1,7 +1,4 @@
 import Authorization
-import Crypto
-import Identity
-import TLS
 import Testing
 
 @Suite("events are those of API Gateway, byte for byte") struct LambdaEventTests {
@@ -108,26 +105,5 @@ import Testing
         request.path = "/" + String(repeating: "a", count: 1_600)
         #expect(LambdaEvent.encode(request, Self.api(.rest)) == nil)
         #expect(LambdaRefusal.nameTooLong.status == 414)
-    }
-
-    @Test("a certificate is described as API Gateway describes it") func certificateText() throws {
-        let chain = try MintedChain().chain([
-            .init("C", "DE"), .init("O", "Acme, Inc."), .init("OU", "Payments"),
-            .init("UID", "svc-42", joinsPrevious: true), .init("CN", "Zo\u{eb}"),
-        ])
-        guard case .certificate(let attributes, _) = RuleSubject(chain) else {
-            Issue.record("no certificate")
-            return
-        }
-        let text = try #require(CertificateText(attributes))
-        #expect(text.subject == #"C=DE,O=Acme\, Inc.,OU=Payments+UID=svc-42,CN=Zo\C3\AB"#)
-        #expect(text.issuer == "CN=Issuing CA" && text.serialNumber == "427")
-        #expect(CertificateText(attributes, serial: .colons)?.serialNumber == "01:ab")
-        let lines = text.pem.split(separator: "\n", omittingEmptySubsequences: false)
-        #expect(lines.first == "-----BEGIN CERTIFICATE-----" && lines.last == "")
-        #expect(lines.dropFirst().dropLast(3).allSatisfy { $0.utf8.count == 64 })
-        let body = lines.dropFirst().dropLast(2).joined()
-        #expect(Base64.decode(Array(body.utf8)) == chain.leaf.der)
-        #expect(text.notBefore.hasSuffix(" GMT") && text.notAfter.utf8.count == 24)
     }
 }
