@@ -78,6 +78,8 @@ public final class VirtualHost {
     private let names: [ByteRange]
     private let entries: [Entry]
     private let label: ByteRange
+    /// The rules of each route; empty when none has any.
+    private let policies: [RoutePolicy?]
 
     /// The result of a look-up.
     public enum Match: Equatable {
@@ -106,6 +108,8 @@ public final class VirtualHost {
                 > ($1.prefix.utf8.count, $1.host == nil ? 0 : 1)
         }
         self.routes = ordered
+        let policies = ordered.map(\.policy)
+        self.policies = policies.contains { $0 != nil } ? policies : []
         var bytes: [UInt8] = []
         func add(_ string: String) -> ByteRange {
             defer { bytes.append(contentsOf: string.utf8) }
@@ -130,7 +134,7 @@ public final class VirtualHost {
     /// What the routes' rules say of the client whose validated chain is `chain`, `now` in seconds
     /// since 1970; nil when no route has rules.
     func verdicts(on chain: ValidatedChain?, at now: Int64) -> RouteVerdicts? {
-        RouteVerdicts(routes.map(\.policy), chain, at: now)
+        policies.isEmpty ? nil : RouteVerdicts(policies, chain, at: now)
     }
 
     /// The name, for log lines. Valid for as long as the virtual host.
