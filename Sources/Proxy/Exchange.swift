@@ -55,9 +55,6 @@ struct Exchange {
     var isConnecting = false
     /// What the last attempt to connect failed of.
     var connectFailure = RefusalReason.upstreamConnectFailed
-    var connectDetail: StaticString = Self.noConnection
-    /// What is said of a connection that failed before the response began.
-    var upstreamDetail: StaticString = Self.connectionFailed
     var isReusedConnection = false
     var attempts = 0
     var isHeadInFlight = false
@@ -91,9 +88,6 @@ struct Exchange {
     /// Bytes of the present window that left, in either direction. What came in is not counted:
     /// it leaves in its turn, and would count twice.
     var progress: UInt64 = 0
-
-    static var noConnection: StaticString { "no upstream connection" }
-    static var connectionFailed: StaticString { "upstream connection failed" }
 
     var isRequestFinished: Bool {
         if case .finished = requestBody { return true }

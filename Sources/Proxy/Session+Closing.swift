@@ -200,7 +200,7 @@ extension Session {
         let isOverall = total > .zero && turn.now.monotonic >= exchange.startedAt + total
         turn.actions.append(.cancelUpstream(timedOut: true))
         if exchange.isConnecting, !isOverall {
-            tryAnotherMember(.upstreamTimeout, Exchange.noConnection, &turn)
+            tryAnotherMember(.upstreamTimeout, &turn)
             return
         }
         exchange.isWaitingForUpstream = false

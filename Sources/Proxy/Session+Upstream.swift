@@ -50,6 +50,7 @@ extension Session {
         exchange.isHeadSent = false
         exchange.hasSendFailed = false
         hasUpstreamEnded = false
+        upstreamFault = nil
         hasShutUpstream = false
         isUpstreamHeld = false
         state = .relaying
@@ -83,37 +84,28 @@ extension Session {
         by fault: ServerFault? = nil, _ turn: inout Turn
     ) {
         guard state == .choosingUpstream else { return }
-        tryAnotherMember(
-            fault == nil ? .upstreamConnectFailed : .upstreamTLSFailed,
-            fault?.detail ?? Exchange.noConnection, &turn)
+        upstreamFault = fault
+        tryAnotherMember(fault == nil ? .upstreamConnectFailed : .upstreamTLSFailed, &turn)
     }
 
     /// Asks for a connection to a member that was not tried; `reason` is what is said without one.
-    mutating func tryAnotherMember(
-        _ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn
-    ) {
+    mutating func tryAnotherMember(_ reason: RefusalReason, _ turn: inout Turn) {
         exchange.isConnecting = false
         exchange.connectFailure = reason
-        exchange.connectDetail = detail
         acquireUpstream(fresh: exchange.attempts > 0, &turn)
     }
 
     /// Nothing is left to be tried after a failed connect.
     public mutating func upstreamConnectsExhausted(_ turn: inout Turn) {
-        refuseWithoutUpstream(exchange.connectFailure, exchange.connectDetail, &turn)
+        upstreamUnavailable(exchange.connectFailure, &turn)
     }
 
     /// No connection could be had.
     public mutating func upstreamUnavailable(_ reason: RefusalReason, _ turn: inout Turn) {
-        refuseWithoutUpstream(reason, Exchange.noConnection, &turn)
-    }
-
-    private mutating func refuseWithoutUpstream(
-        _ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn
-    ) {
         guard state == .choosingUpstream else { return }
         exchange.isWaitingForUpstream = false
-        refuse(reason, detail, &turn)
+        let fault = reason == .upstreamTLSFailed ? upstreamFault : nil
+        refuse(reason, fault?.detail ?? "no upstream connection", &turn)
     }
 
     /// What the announced send to the upstream consists of.
@@ -234,7 +226,7 @@ extension Session {
 
     /// The upstream's TLS failed: nothing more can be read, and what was is not known to be all.
     public mutating func upstreamBroke(_ fault: ServerFault, _ turn: inout Turn) {
-        exchange.upstreamDetail = fault.detail
+        upstreamFault = fault
         upstreamEnded(code: Self.truncation, &turn)
     }
 
@@ -260,12 +252,11 @@ extension Session {
         if mayRetry {
             turn.environment.metrics.increment(.upstreamRetries)
             releaseUpstream(reusable: false, healthy: true, &turn)
-            exchange.upstreamDetail = Exchange.connectionFailed
             acquireUpstream(fresh: true, &turn)
             return
         }
         guard exchange.hasResponseStarted else {
-            refuseUpstream(reason, exchange.upstreamDetail, &turn)
+            refuseUpstream(reason, upstreamFault?.detail ?? "upstream connection failed", &turn)
             return
         }
         abandon(.upstreamAborted, &turn)

@@ -81,6 +81,8 @@ public struct Session: ~Copyable {
     var isPumping = false
     var hasReceivedEnd = false
     var hasUpstreamEnded = false
+    /// What TLS to the upstream failed of: with the last attempt to connect, or since.
+    var upstreamFault: ServerFault?
     var hasShutUpstream = false
     var hasShutDownstream = false
     var closeReason = CloseReason.clientClosed

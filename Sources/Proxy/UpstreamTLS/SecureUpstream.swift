@@ -41,11 +41,7 @@ public struct SecureUpstream: ~Copyable {
     private var plaintext: Buffer?
     /// Bytes of `plaintext` that the exchange has taken.
     private var taken = 0
-    /// What the exchange wants sent, and how far it is encrypted. Its owner keeps the bytes until
-    /// `sent` has reported them.
-    private var outgoing = SegmentList()
-    private var segment = 0
-    private var offset = 0
+    private var outgoing = OutgoingPlaintext()
     private var hasFailed = false
     /// Whether a send has failed: what the server sent before may still be read.
     private var cannotSend = false
@@ -55,6 +51,8 @@ public struct SecureUpstream: ~Copyable {
     public private(set) var isWaitingForRoom = false
     /// Whether the server has said that it sends no more.
     public private(set) var hasEnded = false
+    /// Whether nothing more can be read, which whoever reads was told.
+    public var isOver: Bool { hasEnded || hasFailed }
     /// Whether it has sent anything for an exchange: with TLS 1.3 it judges us after we are done.
     public private(set) var hasAnswered = false
 
@@ -150,7 +148,7 @@ public struct SecureUpstream: ~Copyable {
     /// Whether a `receive` without further input could yield something: bytes, or an end or a
     /// failure that came behind others.
     public var hasPending: Bool {
-        !hasEnded && !hasFailed
+        !isOver
             && (engine.hasPending || engine.receivedCloseNotify || engine.hasFailed)
     }
 
@@ -166,26 +164,32 @@ public struct SecureUpstream: ~Copyable {
     // MARK: To the server
 
     /// Whether plaintext is on its way that `sent` has not reported yet.
-    public var isSending: Bool { outgoing.count > 0 }
+    public var isSending: Bool { outgoing.totalBytes > 0 }
 
     /// Encrypts `segments`, which stay valid until `sent` reports them.
     ///
     /// - Returns: false when the connection takes nothing any more.
     /// - Precondition: the handshake is complete, and nothing else is being sent.
     public mutating func send(_ segments: SegmentList, _ chunks: BufferPool, now: Now) -> Bool {
+        start(OutgoingPlaintext(segments), chunks, now)
+    }
+
+    /// The same for one chunk.
+    public mutating func send(_ chunk: ByteView, _ chunks: BufferPool, now: Now) -> Bool {
+        start(OutgoingPlaintext(chunk), chunks, now)
+    }
+
+    private mutating func start(
+        _ plaintext: OutgoingPlaintext, _ chunks: BufferPool, _ now: Now
+    ) -> Bool {
         precondition(isEstablished && !isSending && !wantsShutdown)
-        outgoing = segments
+        outgoing = plaintext
         context.setTime(now)
         guard encrypt(chunks) else {
-            forgetOutgoing()
+            outgoing = OutgoingPlaintext()
             return false
         }
         return true
-    }
-
-    private mutating func forgetOutgoing() {
-        outgoing.removeAll()
-        (segment, offset) = (0, 0)
     }
 
     /// Says close_notify behind what is being sent.
@@ -218,18 +222,18 @@ public struct SecureUpstream: ~Copyable {
         context.setTime(now)
         guard code >= 0, encrypt(chunks) else {
             cannotSend = true
-            defer { forgetOutgoing() }
+            defer { outgoing = OutgoingPlaintext() }
             return isSending ? min(code, -1) : nil
         }
         closeIfAllIsEncrypted(chunks)
-        guard isSending, segment == outgoing.count, outbound.isEmpty else { return nil }
-        defer { forgetOutgoing() }
+        guard isSending, outgoing.isEncrypted, outbound.isEmpty else { return nil }
+        defer { outgoing = OutgoingPlaintext() }
         return Int32(clamping: outgoing.totalBytes)
     }
 
     /// Encrypts as much of `outgoing` as there is room for; false when that has become impossible.
     private mutating func encrypt(_ chunks: BufferPool) -> Bool {
-        while segment < outgoing.count {
+        while !outgoing.isEncrypted {
             guard !hasFailed, !cannotSend else { return false }
             guard outbound.prepare(from: chunks), var output = outbound.filling else {
                 // What is in flight makes room.
@@ -239,7 +243,7 @@ public struct SecureUpstream: ~Copyable {
             outbound.filling = output
             switch result {
             case .accepted(0): return true
-            case .accepted(let count): advance(by: count)
+            case .accepted(let count): outgoing.advance(by: count)
             case .failed: return false
             }
         }
@@ -248,39 +252,17 @@ public struct SecureUpstream: ~Copyable {
 
     /// Encrypts the next bytes. Small pieces, as those of a head, go into one record.
     private mutating func write(_ output: inout Buffer, _ chunks: BufferPool) -> WriteResult {
-        let first = outgoing[segment].dropFirst(offset)
-        guard segment + 1 < outgoing.count, var gathered = chunks.take() else {
-            return engine.write(first, &output)
+        guard outgoing.hasMore, var gathered = chunks.take() else {
+            return engine.write(outgoing.next, &output)
         }
         defer { chunks.give(gathered) }
-        var piece = first
-        var next = segment + 1
-        while true {
-            let room = Limits.tlsPlaintextRecord - gathered.count
-            gathered.append(piece.prefix(min(piece.count, room)))
-            guard next < outgoing.count, gathered.count < Limits.tlsPlaintextRecord else { break }
-            piece = outgoing[next]
-            next += 1
-        }
+        outgoing.gather(into: &gathered, limit: Limits.tlsPlaintextRecord)
         return engine.write(gathered.filled, &output)
-    }
-
-    private mutating func advance(by count: Int) {
-        var left = count
-        while left > 0 {
-            let step = min(left, outgoing[segment].count - offset)
-            offset += step
-            left -= step
-            if offset == outgoing[segment].count {
-                segment += 1
-                offset = 0
-            }
-        }
     }
 
     private mutating func closeIfAllIsEncrypted(_ chunks: BufferPool) {
         guard wantsShutdown, !engine.sentCloseNotify, !hasFailed, !cannotSend,
-            segment == outgoing.count,
+            outgoing.isEncrypted,
             outbound.prepare(from: chunks), var output = outbound.filling
         else { return }
         engine.closeNotify(&output)
@@ -313,6 +295,6 @@ public struct SecureUpstream: ~Copyable {
     public mutating func releaseBuffers(_ chunks: BufferPool) {
         outbound.releaseAll(chunks)
         chunks.give(&plaintext)
-        forgetOutgoing()
+        outgoing = OutgoingPlaintext()
     }
 }
