@@ -37,6 +37,8 @@ struct UpstreamConnection: ~Copyable {
     var isClosing = false
     /// Whether it only waits for the send of its last words to be closed.
     var isEnding = false
+    /// Until when it waits for that.
+    var endsAt = Instant.distantFuture
     /// Whether a reload changed by what rules such connections are made: it carries no other
     /// exchange.
     var isStale = false
@@ -49,4 +51,8 @@ struct UpstreamConnection: ~Copyable {
     var pinnedIdentity: AnyObject?
     /// Since the connection is open.
     var tls: SecureUpstream?
+
+    /// Whether nothing but its exchange says whether it can carry another one.
+    @inline(__always)
+    var isOrdinary: Bool { !isStale && !isSecure }
 }

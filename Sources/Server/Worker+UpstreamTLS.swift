@@ -97,7 +97,7 @@ extension Worker where Loop: ~Copyable {
             closeIdle(handle)
             return
         }
-        guard connections[handle].tls?.hasEnded == false else { return }
+        guard connections[handle].tls?.isOver == false else { return }
         clients[client].session.upstreamBroke(.closed, &turn)
         perform(for: client)
     }
@@ -132,7 +132,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func mayRead(_ handle: SlabHandle, _ input: borrowing TLSInput) -> Bool {
-        guard isOpen(handle), connections[handle].tls?.hasEnded == false else { return false }
+        guard isOpen(handle), connections[handle].tls?.isOver == false else { return false }
         return !input.remaining.isEmpty || connections[handle].tls?.hasPending ?? false
     }
 
@@ -220,15 +220,17 @@ extension Worker where Loop: ~Copyable {
 
     /// Encrypts and sends what the exchange of `client` has to send.
     mutating func sendSecure(_ handle: SlabHandle, for client: SlabHandle) {
-        var segments = SegmentList()
-        switch clients[client].session.nextUpstreamSend() {
-        case .head: segments = clients[client].session.upstreamHead
-        case .chunk(let bytes): segments.append(bytes)
-        }
         let (chunks, now) = (turn.environment.chunks, turn.now)
-        let isTaken = connections[handle].tls?.send(segments, chunks, now: now) ?? false
+        let isTaken: Bool?
+        switch clients[client].session.nextUpstreamSend() {
+        case .head:
+            let head = clients[client].session.upstreamHead
+            isTaken = connections[handle].tls?.send(head, chunks, now: now)
+        case .chunk(let bytes):
+            isTaken = connections[handle].tls?.send(bytes, chunks, now: now)
+        }
         flush(handle)
-        if !isTaken { clients[client].session.upstreamSent(code: -1, &turn) }
+        if isTaken != true { clients[client].session.upstreamSent(code: -1, &turn) }
     }
 
     private mutating func sent(_ handle: SlabHandle, _ result: Int32) {
@@ -285,8 +287,22 @@ extension Worker where Loop: ~Copyable {
             connections[handle].tls?.announceSend() ?? false
         else { return false }
         connections[handle].isEnding = true
+        connections[handle].endsAt = turn.now.monotonic + Self.farewellTime
         startSend(handle)
         return true
+    }
+
+    /// A second for a few bytes: whoever does not even take them need not have them.
+    private static var farewellTime: Nanoseconds { .seconds(1) }
+
+    /// Closes connections whose last words do not get away.
+    mutating func endFarewells() {
+        for slot in 0..<connections.slotsInUse {
+            guard let handle = connections.handle(inSlot: slot), connections[handle].isEnding,
+                turn.now.monotonic >= connections[handle].endsAt
+            else { continue }
+            hangUp(handle)
+        }
     }
 
     // MARK: Reload

@@ -205,7 +205,7 @@ extension Worker where Loop: ~Copyable {
         clients[client].upstream = nil
         connections[handle].client = nil
         let upstream = connections[handle].upstream
-        let reusable = reusable && isReusable(handle)
+        let reusable = reusable && (connections[handle].isOrdinary || isReusable(handle))
         if !reusable {
             connections[handle].pinned = clients[client].session.takePinnedBuffers()
             connections[handle].pinnedIdentity = clients[client].session.pinnedIdentity
@@ -257,10 +257,9 @@ extension Worker where Loop: ~Copyable {
         turn.actions = remaining
     }
 
-    /// Whether, as far as the connection itself goes, it can carry another exchange.
+    /// Whether, as far as a connection that is not ordinary goes, it can carry another exchange.
     private mutating func isReusable(_ handle: SlabHandle) -> Bool {
-        guard !connections[handle].isStale else { return false }
-        return !connections[handle].isSecure || connections[handle].tls?.isReusable ?? false
+        !connections[handle].isStale && connections[handle].tls?.isReusable ?? false
     }
 
     mutating func closeIdle(_ handle: SlabHandle) {
@@ -275,7 +274,7 @@ extension Worker where Loop: ~Copyable {
         hangUp(handle)
     }
 
-    private mutating func hangUp(_ handle: SlabHandle) {
+    mutating func hangUp(_ handle: SlabHandle) {
         connections[handle].isEnding = false
         loop.close(connections[handle].socket, reset: false)
     }

@@ -160,6 +160,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             publishGauges()
             dropRetiredContexts()
             judgeWhenStale()
+            endFarewells()
         }
         if turn.isDraining, clients.count == 0 || now >= stopAt { isStopping = true }
         let period: Nanoseconds =

@@ -93,7 +93,7 @@ final class ControlPlane: Sendable {
                 for: isPaused ? nil : watcher,
                 milliseconds: isPaused
                     ? Self.pollInterval : isChanged ? 0 : Self.pause(resolver, reloader))
-            for text in notices.take() { logger.warning("\(text)") }
+            logNotices(logger)
             isAsked = news.isAsked
             isResting = news.hasEvents
             let now = Clock.monotonic()
@@ -108,6 +108,11 @@ final class ControlPlane: Sendable {
             }
             for (place, members) in resolver.due(at: now) { reloader.resolved(place, members) }
         }
+        logNotices(logger)
+    }
+
+    private func logNotices(_ logger: Logger) {
+        for text in notices.take() { logger.warning("\(text)") }
     }
 
     /// How long there is nothing to do. Workers have something to say of upstreams' TLS alone.
