@@ -11,8 +11,9 @@ struct EchoCommand: ParsableCommand {
         discussion: """
             Without --body-bytes the path chooses what happens: /status/N, /bytes/N, /chunked/N,
             /close/N, /slow/MS, /split/MS, /reset/N, /early, /interim, /websocket; all else answers
-            JSON with the method, the path, the fields and the body's size. With --body-bytes
-            /postern-echo-count answers how many requests were answered so far, itself not counted.
+            JSON with the method, the path, the fields, the trailers and the body's size, and 400
+            to what is no HTTP. With --body-bytes /postern-echo-count answers how many requests were
+            answered so far, itself not counted.
             """)
 
     @Option(help: "Address to listen on.")

@@ -28,6 +28,8 @@ struct EchoConnection: ~Copyable {
         case chunked(ChunkedDecoder)
         /// After a WebSocket handshake: everything comes back.
         case tunnel
+        /// After a message that was refused: nothing counts any more.
+        case ignored
     }
 
     let socket: SocketHandle
@@ -42,6 +44,7 @@ struct EchoConnection: ~Copyable {
     private var head: [UInt8] = []
     private var body = Body.none
     private var bodyCount = 0
+    private var trailers: [UInt8] = []
     private var script: [Item] = []
     private var pausedUntil: Instant?
     private var answer: (inout EchoConnection) -> Void = { _ in }
@@ -74,7 +77,7 @@ struct EchoConnection: ~Copyable {
                     answers += 1
                 }
                 continue
-            case .none, .tunnel:
+            case .none, .tunnel, .ignored:
                 break
             }
             guard head.isEmpty else {
@@ -104,14 +107,34 @@ struct EchoConnection: ~Copyable {
         return answers
     }
 
-    /// Script mode: takes `bytes`; false when they are no HTTP.
-    mutating func receive(_ bytes: ByteView, _ fields: inout HeadStorage) -> Bool {
+    /// Script mode: takes `bytes`. What is no HTTP is answered so that whoever let it through can
+    /// tell that it came this far.
+    mutating func receive(_ bytes: ByteView, _ fields: inout HeadStorage) {
+        do {
+            try take(bytes, &fields)
+        } catch let error as RequestError {
+            refuse("\(error.reason)")
+        } catch let error as ChunkedError {
+            refuse("\(error.reason)")
+        } catch {
+            refuse("\(error)")
+        }
+    }
+
+    private mutating func refuse(_ reason: String) {
+        body = .ignored
+        script += [.bytes(EchoScenario.refusal(reason)), .close]
+    }
+
+    private mutating func take(_ bytes: ByteView, _ fields: inout HeadStorage) throws {
         var rest = bytes
         while !rest.isEmpty {
             switch body {
+            case .ignored:
+                return
             case .tunnel:
                 script.append(.bytes(rest.array))
-                return true
+                return
             case .length(let left):
                 let taken = min(left, UInt64(rest.count))
                 rest = rest.dropFirst(Int(taken))
@@ -119,14 +142,19 @@ struct EchoConnection: ~Copyable {
                 body = .length(left - taken)
                 if left == taken { finish() }
             case .chunked(var decoder):
-                guard let step = try? decoder.decode(rest) else { return false }
+                let wasInTrailers = decoder.isInTrailers
+                var none: Buffer?
+                let step = try decoder.decode(rest, collecting: &none)
                 body = .chunked(decoder)
                 switch step {
                 case .data(let range):
                     bodyCount += Int(range.count)
                     rest = rest.dropFirst(range.end)
-                case .needMore(let consumed): rest = rest.dropFirst(consumed)
+                case .needMore(let consumed):
+                    if wasInTrailers { trailers += rest.prefix(consumed).array }
+                    rest = rest.dropFirst(consumed)
                 case .finished(let consumed):
+                    trailers += rest.prefix(consumed).array
                     rest = rest.dropFirst(consumed)
                     finish()
                 }
@@ -134,25 +162,26 @@ struct EchoConnection: ~Copyable {
                 head += rest.array
                 let whole = head
                 head = []
-                let left = unsafe whole.withUnsafeBytes {
-                    unsafe receiveHead(ByteView($0), &fields)
+                let left = try unsafe whole.withUnsafeBytes {
+                    try unsafe receiveHead(ByteView($0), &fields)
                 }
-                guard let left else { return false }
-                guard left > 0, head.isEmpty else { return true }
+                guard left > 0, head.isEmpty else { return }
                 rest = rest.dropFirst(rest.count - left)
             }
         }
-        return true
     }
 
-    /// Parses a head; returns how many bytes follow it, nil when it is bad.
-    private mutating func receiveHead(_ bytes: ByteView, _ fields: inout HeadStorage) -> Int? {
-        guard let parsed = try? RequestParser.parse(bytes, into: &fields) else { return nil }
+    /// Parses a head; returns how many bytes follow it.
+    private mutating func receiveHead(
+        _ bytes: ByteView, _ fields: inout HeadStorage
+    ) throws(RequestError) -> Int {
+        let parsed = try RequestParser.parse(bytes, into: &fields)
         guard case .complete(let request) = parsed else {
             head = bytes.array
             return 0
         }
         bodyCount = 0
+        trailers = []
         let scenario = EchoScenario(bytes, request, fields)
         answer = { connection in connection.play(scenario) }
         switch request.framing {
@@ -179,7 +208,7 @@ struct EchoConnection: ~Copyable {
 
     private mutating func play(_ scenario: EchoScenario) {
         switch scenario.kind {
-        case .json: script.append(.bytes(scenario.json(bodyBytes: bodyCount)))
+        case .json: script.append(.bytes(scenario.json(bodyBytes: bodyCount, trailers: trailers)))
         case .bytes(let bytes): script.append(.bytes(bytes))
         case .closing(let bytes): script += [.bytes(bytes), .close]
         case .resetting(let bytes): script += [.bytes(bytes), .pause(.milliseconds(50)), .reset]

@@ -31,13 +31,7 @@ struct EchoScenario {
         path = bytes[request.path].string
         for index in 0..<storage.count {
             let field = storage[index]
-            let name = bytes[field.name].string.lowercased()
-            let value = bytes[field.value].string
-            if let known = fields.firstIndex(where: { $0.name == name }) {
-                fields[known].value += ", " + value
-            } else {
-                fields.append((name, value))
-            }
+            Self.add(bytes[field.name].string, bytes[field.value].string, to: &fields)
         }
         let words = path.split(separator: "/").map(String.init)
         let number = words.count > 1 ? Int(words[1]) ?? 0 : 0
@@ -91,19 +85,59 @@ struct EchoScenario {
                 + "Sec-WebSocket-Accept: \(accept)\r\n\r\n").utf8)
     }
 
-    /// The answer that describes the request.
-    func json(bodyBytes: Int) -> [UInt8] {
+    /// Adds a field to `fields`, behind one of that name if there is one.
+    private static func add(
+        _ name: String, _ value: String, to fields: inout [(name: String, value: String)]
+    ) {
+        let name = name.lowercased()
+        if let known = fields.firstIndex(where: { $0.name == name }) {
+            fields[known].value += ", " + value
+        } else {
+            fields.append((name, value))
+        }
+    }
+
+    /// The answer to a message that is no HTTP.
+    static func refusal(_ reason: String) -> [UInt8] {
+        let body = "{\"refused\":\"\(escaped(reason))\"}"
+        let head =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+            + "Connection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+        return Array((head + body).utf8)
+    }
+
+    /// The answer that describes the request. `trailers` are whole lines.
+    func json(bodyBytes: Int, trailers: [UInt8]) -> [UInt8] {
         var text = "{\"message\":\"Hello from sayhello backend app!\","
         text += "\"method\":\"\(Self.escaped(method))\",\"path\":\"\(Self.escaped(path))\","
         text += "\"bodyBytes\":\(bodyBytes),\"requestHeaders\":{"
-        text += fields.map { "\"\(Self.escaped($0.name))\":\"\(Self.escaped($0.value))\"" }
-            .joined(separator: ",")
-        text += "}}"
+        text += Self.members(fields) + "}"
+        let trailers = Self.fields(in: trailers)
+        if !trailers.isEmpty { text += ",\"requestTrailers\":{\(Self.members(trailers))}" }
+        text += "}"
         let body = Array(text.utf8)
         let head =
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             + "Content-Length: \(body.count)\r\n\r\n"
         return Array(head.utf8) + (method == "HEAD" ? [] : body)
+    }
+
+    private static func fields(in lines: [UInt8]) -> [(name: String, value: String)] {
+        var fields: [(name: String, value: String)] = []
+        for line in lines.split(separator: UInt8(ascii: "\n")) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let value = line[line.index(after: colon)...].filter { $0 != UInt8(ascii: "\r") }
+            add(
+                String(decoding: line[..<colon], as: UTF8.self),
+                String(decoding: value.drop { $0 == UInt8(ascii: " ") }, as: UTF8.self),
+                to: &fields)
+        }
+        return fields
+    }
+
+    private static func members(_ fields: [(name: String, value: String)]) -> String {
+        fields.map { "\"\(escaped($0.name))\":\"\(escaped($0.value))\"" }
+            .joined(separator: ",")
     }
 
     private static func escaped(_ text: String) -> String {

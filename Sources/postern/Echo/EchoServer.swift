@@ -102,10 +102,7 @@ struct EchoServer<Loop: Backend & ~Copyable>: ~Copyable {
             sendPrepared(handle, prepared)
             return
         }
-        guard connections[handle].receive(bytes, &fields) else {
-            close(handle, reset: true)
-            return
-        }
+        connections[handle].receive(bytes, &fields)
         flush(handle)
     }
 
