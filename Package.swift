@@ -69,6 +69,7 @@ let package = Package(
                 "Core", "Crypto", "TLS", "HTTP", "Identity", "Authorization", "Upstream",
                 "Telemetry",
             ]),
+        module("Selftest", ["Identity", "Authorization"]),
         // Layer 5: threads, sockets, files; the command line.
         module(
             "Server",
@@ -80,7 +81,7 @@ let package = Package(
             name: "postern",
             dependencies: [
                 "Core", "EventLoop", "TLS", "Crypto", "HTTP",
-                "GatewayConfiguration", "Server", argumentParser, logging,
+                "GatewayConfiguration", "Selftest", "Server", argumentParser, logging,
             ],
             swiftSettings: strict),
 
@@ -118,6 +119,7 @@ let package = Package(
                 "Proxy", "TLS", "Crypto", "HTTP", "Identity", "Authorization", "Upstream",
                 "Telemetry", "Core", "TestSupport",
             ]),
+        tests("SelftestTests", ["Selftest"]),
         tests(
             "ServerTests",
             [

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// The command line. Exit codes: 0 done, 1 the configuration or the start failed, 3 explained
-/// as refused, 64 wrong usage.
+/// as refused or got through, 64 wrong usage.
 @main
 struct Postern: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,6 +9,7 @@ struct Postern: ParsableCommand {
         abstract: "An edge gateway that verifies client certificates and says who the client is.",
         subcommands: [
             RunCommand.self, CheckCommand.self, ExplainCommand.self, ConfigCommand.self,
-            FormatsCommand.self, EchoCommand.self, CertificatesCommand.self, VersionCommand.self,
+            FormatsCommand.self, SelftestCommand.self, EchoCommand.self, CertificatesCommand.self,
+            VersionCommand.self,
         ])
 }

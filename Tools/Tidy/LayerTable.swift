@@ -10,8 +10,8 @@ enum LayerTable {
         }
     }
 
-    /// The commands `echo` and `certificates` are small programs over the same parts, hence what
-    /// `postern` lists beside `Server`.
+    /// The commands `echo`, `certificates` and `selftest` are small programs over the same parts,
+    /// hence what `postern` lists beside `Server`.
     private static let rows: [String: Row] = [
         "CLinux": Row(0), "COpenSSL": Row(0), "CYAML": Row(0), "Core": Row(0),
         "EventLoop": Row(1, ["CLinux"]),
@@ -32,6 +32,7 @@ enum LayerTable {
                 // Crypto: the WebSocket handshake's SHA-1 (security rule S21).
                 "Crypto", "TLS", "HTTP", "Identity", "Authorization", "Upstream", "Telemetry",
             ]),
+        "Selftest": Row(4, ["Identity", "Authorization"]),
         "Server": Row(
             5,
             [
@@ -39,7 +40,8 @@ enum LayerTable {
                 "Authorization", "GatewayConfiguration", "Proxy",
             ]),
         "postern": Row(
-            5, ["EventLoop", "TLS", "Crypto", "HTTP", "GatewayConfiguration", "Server"]),
+            5,
+            ["EventLoop", "TLS", "Crypto", "HTTP", "GatewayConfiguration", "Selftest", "Server"]),
     ]
 
     /// Compares Package.swift with the table: rows, dependencies, and that layers ascend.
