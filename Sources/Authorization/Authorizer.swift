@@ -14,6 +14,16 @@ public struct Grant: Sendable {
     init() {}
 }
 
+/// Proof that a request may be forwarded as soon as an external authorizer allows it.
+public struct PendingGrant: Sendable {
+    init() {}
+
+    /// The proof, if `decision` allows the request.
+    public func granted(by decision: ExternalDecision) -> Grant? {
+        if case .allow = decision.verdict { Grant() } else { nil }
+    }
+}
+
 /// Why a request may not pass.
 public enum Denial: Equatable, Sendable, CaseIterable {
     /// The client is anonymous.
@@ -37,6 +47,8 @@ public enum Denial: Equatable, Sendable, CaseIterable {
 public enum Decision: Sendable {
     /// It may pass.
     case allow(Grant)
+    /// It may, if an external authorizer says so, too.
+    case ask(PendingGrant)
     /// It may not.
     case deny(Denial)
 }
@@ -44,17 +56,19 @@ public enum Decision: Sendable {
 /// Decides whether an identity may make a request.
 public enum Authorizer {
     /// The decision for `identity` on a route with `requirement`, whose policy says `verdict`; nil
-    /// when it has none.
+    /// when it has none. `asksService` says whether an external authorizer has the last word.
     public static func decide(
-        identity: ClientIdentity, requirement: RouteRequirement, verdict: RouteVerdict? = nil
+        identity: ClientIdentity, requirement: RouteRequirement, verdict: RouteVerdict? = nil,
+        asksService: Bool = false
     ) -> Decision {
         switch requirement {
         case .verifiedCertificate where !identity.isVerified: return .deny(.certificateRequired)
         case .none, .verifiedCertificate: break
         }
-        guard let verdict else { return .allow(Grant()) }
+        let passed: Decision = asksService ? .ask(PendingGrant()) : .allow(Grant())
+        guard let verdict else { return passed }
         guard verdict.assurance?.isAllowed ?? true else { return .deny(.assuranceUnmet) }
         guard verdict.authorizer?.isAllowed ?? true else { return .deny(.notAuthorized) }
-        return .allow(Grant())
+        return passed
     }
 }

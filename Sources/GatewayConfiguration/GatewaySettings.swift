@@ -131,7 +131,7 @@ public struct RouteSettings: Sendable {
     public var identity: IdentityHeaderSet?
     /// Whether anonymous clients are refused.
     public var requireCertificate = true
-    /// Index into `GatewaySettings.authorizers` of the rules on who may pass; nil for none.
+    /// Index into `GatewaySettings.authorizers` of who says who may pass; nil for none.
     public var authorizer: Int?
     /// The same of the rules on how well a client has to prove itself.
     public var assurance: Int?
@@ -159,6 +159,8 @@ public struct AuthorizerSettings: Sendable {
     public var isReportOnly = false
     /// The rules, in order.
     public var rules: [Rule] = []
+    /// The service that is asked instead of rules; nil for rules.
+    public var external: ExternalAuthorizerSettings?
 }
 
 /// One upstream.

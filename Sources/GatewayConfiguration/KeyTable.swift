@@ -79,7 +79,8 @@ public enum KeyTable {
 
     /// The keys, in the order of the reference.
     public static let keys: [ConfigurationKey] =
-        general + edge + identity + authorizers + trust + revocation + upstream + tls + protocols
+        general + edge + identity + externalAuthorizers + authorizers
+        + trust + revocation + upstream + tls + protocols
         + tuning
 
     private static let general = [
@@ -165,7 +166,7 @@ public enum KeyTable {
             "Whether anonymous clients get 403."),
         ConfigurationKey(
             "virtualHosts.*.routes.*.authorize", .text, "",
-            "Name of the authorizer whose rules say who may pass; all may when empty."),
+            "Name of the authorizer that says who may pass; all may when empty."),
         ConfigurationKey(
             "virtualHosts.*.routes.*.assurance", .text, "",
             "Name of an authorizer that is asked before: how well a client has to prove itself."),

@@ -7,6 +7,11 @@ extension SettingsBuilder {
         let base = "authorizers.\(name)."
         var authorizer = AuthorizerSettings()
         authorizer.name = name
+        guard reader.choice(base + "type") == "rules" else {
+            authorizer.external = externalAuthorizer(name, base)
+            return authorizer
+        }
+        checkNoService(base)
         authorizer.isReportOnly = reader.flag(base + "reportOnly")
         authorizer.rules = reader.names(below: base + "rules").map { name in
             rule(name, base + "rules.\(name).")
@@ -25,6 +30,18 @@ extension SettingsBuilder {
         let names = settings.authorizers.map(\.name)
         guard let index = names.firstIndex(of: name) else {
             reader.fail(path, unknown("authorizer", name, names))
+            return nil
+        }
+        return index
+    }
+
+    /// The same for an assurance, which only rules can judge: it is about the certificate alone.
+    mutating func assuranceIndex(_ path: String) -> Int? {
+        guard let index = authorizerIndex(path) else { return nil }
+        guard reader.choice("authorizers.\(settings.authorizers[index].name).type") == "rules"
+        else {
+            reader.fail(
+                path, "'\(settings.authorizers[index].name)' asks a service; rules are required")
             return nil
         }
         return index

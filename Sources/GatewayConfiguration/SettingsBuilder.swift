@@ -22,6 +22,7 @@ struct SettingsBuilder {
         checkListeners()
         revocation()
         protocols()
+        checkAuthorizerFields()
         limits()
         settings.files = reader.files
     }
@@ -207,7 +208,7 @@ struct SettingsBuilder {
             route.requireCertificate = false
         }
         route.authorizer = authorizerIndex(base + "authorize")
-        route.assurance = authorizerIndex(base + "assurance")
+        route.assurance = assuranceIndex(base + "assurance")
         route.allowWebSocket = reader.flag(base + "allowWebSocket")
         route.allowEmptySegments = reader.flag(base + "allowEmptySegments")
         route.allowPathParameters = reader.flag(base + "allowPathParameters")

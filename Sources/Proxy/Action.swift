@@ -1,5 +1,9 @@
 /// What a session asks its worker to do; the session itself performs no I/O.
 public enum Action: Equatable, Sendable {
+    /// Find out what the external authorizer says of the exchange: `findDecision`.
+    case authorize
+    /// Stop waiting for that: `takeTicket`.
+    case cancelAuthorization
     /// Take a connection for the current exchange; `fresh` when a reused one has just failed.
     case acquireUpstream(upstream: Int, fresh: Bool)
     /// Stop waiting for a connection that has not been given yet; `timedOut` when that is the

@@ -77,6 +77,15 @@ struct Exchange {
     var isJudged = false
     /// Proof that the request may be forwarded; there is no outbound head without it.
     var grant: Grant?
+    /// Index of the external authorizer that the route has.
+    var authorizer: Int?
+    /// Proof that it only needs that authorizer's word.
+    var pendingGrant: PendingGrant?
+    /// What it waits for.
+    var ticket: ExternalAuthorizer.Ticket?
+    var decisionSource: ExternalDecision.Source?
+    /// Lines that the authorizer wants added to the head.
+    var addedLines: [UInt8] = []
     /// What the upstream's 101 has to say.
     var webSocketAccept: WebSocketAccept?
     var startedAt = Instant(nanoseconds: 0)

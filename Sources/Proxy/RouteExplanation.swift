@@ -43,6 +43,8 @@ public struct RouteExplanation: Sendable {
     public internal(set) var requiresCertificate = false
     /// The rules that the route has, in the order in which they are asked.
     public internal(set) var rules: [Rules] = []
+    /// Index of the external authorizer that is asked last; nil for none.
+    public internal(set) var externalAuthorizer: Int?
     /// Why the request is refused; nil when it is forwarded.
     public internal(set) var refused: Refused?
 
@@ -97,8 +99,9 @@ extension VirtualHost {
             let route = try route(for: head, in: bytes, index: &index)
             explanation.upstream = route.upstream
             explanation.identitySet = route.identitySet
+            explanation.externalAuthorizer = route.externalAuthorizer
             switch Authorizer.decide(identity: .anonymous, requirement: route.requirement) {
-            case .allow: break
+            case .allow, .ask: break
             case .deny(let denial):
                 explanation.requiresCertificate = true
                 if !isVerified { explanation.refuse(Refusal(denial: denial)) }
@@ -132,7 +135,7 @@ extension VirtualHost {
         }
         guard explanation.refused == nil else { return }
         switch Authorizer.decide(identity: .anonymous, requirement: .none, verdict: verdict) {
-        case .allow: break
+        case .allow, .ask: break
         case .deny(let denial): explanation.refuse(Refusal(denial: denial))
         }
     }

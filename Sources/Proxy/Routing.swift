@@ -21,6 +21,8 @@ public struct Route: Sendable {
     public var requirement: RouteRequirement
     /// Rules on the identity; nil for none.
     public var policy: RoutePolicy?
+    /// Index into the table's external authorizers; nil for none.
+    public var externalAuthorizer: Int?
     /// Whether `Upgrade: websocket` is forwarded (security rule S21).
     public var allowsWebSocket: Bool
     /// What a path may look like (security rule S22).
@@ -32,7 +34,8 @@ public struct Route: Sendable {
     public init(
         name: String, host: String? = nil, prefix: String = "/", methods: [String] = [],
         upstream: Int, requirement: RouteRequirement, policy: RoutePolicy? = nil,
-        allowsWebSocket: Bool = false, pathPolicy: PathPolicy = PathPolicy(), identitySet: Int = 0
+        externalAuthorizer: Int? = nil, allowsWebSocket: Bool = false,
+        pathPolicy: PathPolicy = PathPolicy(), identitySet: Int = 0
     ) {
         self.name = name
         self.host = host
@@ -41,6 +44,7 @@ public struct Route: Sendable {
         self.upstream = upstream
         self.requirement = requirement
         self.policy = policy
+        self.externalAuthorizer = externalAuthorizer
         self.allowsWebSocket = allowsWebSocket
         self.pathPolicy = pathPolicy
         self.identitySet = identitySet

@@ -1,3 +1,4 @@
+public import Authorization
 public import HTTP
 import TLS
 
@@ -19,6 +20,8 @@ public final class RoutingTable {
     public let forwarding: ForwardedHeaders.Style?
     /// Peers whose own forwarding fields are kept.
     public let trustedProxies: AddressList
+    /// External authorizers; nil in the places of others.
+    public let authorizers: [ExternalAuthorizer?]
     /// Whether `X-Request-Id` is written.
     public let addsRequestID: Bool
     /// Whether `Via` is added in both directions.
@@ -30,13 +33,15 @@ public final class RoutingTable {
     public init(
         virtualHosts: [VirtualHost], firewall: HeaderFirewall, upstreamNames: [String],
         forwarding: ForwardedHeaders.Style?, trustedProxies: AddressList, addsRequestID: Bool,
-        addsVia: Bool, requestTrailers: RequestTrailers = RequestTrailers()
+        addsVia: Bool, requestTrailers: RequestTrailers = RequestTrailers(),
+        authorizers: [ExternalAuthorizer?] = []
     ) {
         self.virtualHosts = virtualHosts
         self.firewall = firewall
         self.requestTrailers = requestTrailers
         self.upstreamNames = upstreamNames
         self.forwarding = forwarding
+        self.authorizers = authorizers
         self.trustedProxies = trustedProxies
         self.addsRequestID = addsRequestID
         self.addsVia = addsVia

@@ -13,8 +13,8 @@ extension Session {
             on: identity.peer?.validated, at: turn.now.wallSeconds)
     }
 
-    /// Whether the client may make the request that `route` was found for.
-    mutating func decide(_ route: Route, _ turn: inout Turn) throws(Refusal) -> Grant {
+    /// Whether the client may make the request that `route` was found for, as far as is known here.
+    mutating func decide(_ route: Route, _ turn: inout Turn) throws(Refusal) -> Decision {
         if let verdicts, turn.now.wallSeconds >= verdicts.changesAt { judgeIdentity(&turn) }
         var verdict: RouteVerdict?
         if route.policy != nil {
@@ -25,11 +25,15 @@ extension Session {
             verdict = verdicts[index]
         }
         switch Authorizer.decide(
-            identity: identity, requirement: route.requirement, verdict: verdict)
+            identity: identity, requirement: route.requirement, verdict: verdict,
+            asksService: route.externalAuthorizer != nil)
         {
         case .allow(let grant):
             record(verdict, .authorizationAllowed, turn.environment.metrics)
-            return grant
+            return .allow(grant)
+        case .ask(let pending):
+            record(verdict, .authorizationAllowed, turn.environment.metrics)
+            return .ask(pending)
         case .deny(.certificateRequired):
             // The rules were not asked.
             throw Refusal(denial: .certificateRequired)

@@ -1,3 +1,4 @@
+import Authorization
 import Core
 import HTTP
 import TLS
@@ -7,9 +8,21 @@ import Telemetry
 extension Session {
     /// Answers with an error of our own. Closes afterwards unless the request was complete.
     mutating func refuse(_ reason: RefusalReason, _ detail: StaticString, _ turn: inout Turn) {
+        refuse(reason, detail, reply: nil, &turn)
+    }
+
+    /// Answers with what an external authorizer said.
+    mutating func refuse(by reply: AuthorizerReply, _ turn: inout Turn) {
+        refuse(.notAuthorized, Denial.notAuthorized.detail, reply: reply, &turn)
+    }
+
+    private mutating func refuse(
+        _ reason: RefusalReason, _ detail: StaticString, reply: AuthorizerReply?,
+        _ turn: inout Turn
+    ) {
         turn.environment.metrics.recordRefusal(reason)
         exchange.refusal = reason
-        exchange.status = reason.status
+        exchange.status = reply?.status ?? reason.status
         turn.staging.removeAll()
         let isComplete = exchange.head != nil && isBodyAbsent && reason.status != 400
         // A request that is still being sent goes with its upstream connection, and with it what
@@ -18,9 +31,13 @@ extension Session {
             !isComplete || !exchange.request.keepAlive || turn.isDraining || isRetired
             || isLastRequest || exchange.isHeadInFlight || !upstreamQueue.isEmpty
         exchange.refusalDetail = detail
-        _ = ErrorResponse.append(
-            status: reason.status, close: closes, hasBody: exchange.request.method != .head,
-            to: &turn.staging)
+        if let reply {
+            stage(reply, closes: closes, &turn)
+        } else {
+            _ = ErrorResponse.append(
+                status: reason.status, close: closes, hasBody: exchange.request.method != .head,
+                to: &turn.staging)
+        }
         exchange.hasResponseStarted = true
         flushStaging(&turn)
         guard state != .closed else { return }
@@ -110,6 +127,7 @@ extension Session {
             exchange.isWaitingForUpstream = false
             turn.actions.append(.cancelUpstream(timedOut: false))
         }
+        stopAuthorizing(&turn)
         releaseUpstream(reusable: false, healthy: true, &turn)
         closeReason = reason
         state = .closed
@@ -136,7 +154,8 @@ extension Session {
     mutating func setDeadline(_ instant: Instant, _ turn: inout Turn) {
         deadline = instant
         let total = turn.environment.timeouts.total
-        if total > .zero, state == .relaying || state == .choosingUpstream {
+        if total > .zero, state == .relaying || state == .choosingUpstream || state == .authorizing
+        {
             deadline = min(deadline, exchange.startedAt + total)
         }
         if let retirement { deadline = min(deadline, retirement.end) }
@@ -175,6 +194,9 @@ extension Session {
         case .readingHead:
             turn.environment.heads.give(&pending)
             refuse(.requestTimeout, "request head took too long", &turn)
+        case .authorizing:
+            stopAuthorizing(&turn)
+            refuse(.authorizerFailed, "the authorizer did not decide in time", &turn)
         case .choosingUpstream:
             connectDeadlinePassed(&turn)
         case .relaying:
@@ -241,8 +263,8 @@ extension Session {
             startDraining(sendsCloseNotify: true, &turn)
         case .awaitingProxyHeader, .handshaking:
             close(.draining, reset: true, &turn)
-        case .readingHead, .choosingUpstream, .relaying, .tunnelling, .draining, .lingering,
-            .closed:
+        case .readingHead, .authorizing, .choosingUpstream, .relaying, .tunnelling, .draining,
+            .lingering, .closed:
             break
         }
     }

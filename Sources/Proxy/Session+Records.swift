@@ -53,6 +53,7 @@ extension Session {
         line.string("tls", ByteView(engine.protocolName))
         withBytes(of: logIdentity) { line.members($0) }
         appendVerdict(to: &line)
+        appendDecision(to: &line)
         if let refusal = exchange.refusal {
             line.string("refused", ByteView(refusal.symbol))
             line.string("detail", ByteView(exchange.refusalDetail))

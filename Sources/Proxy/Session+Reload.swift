@@ -16,7 +16,7 @@ extension Session {
         case .awaitingProxyHeader, .handshaking:
             // Its virtual host is not known yet; `establish` looks again.
             successor = newer
-        case .readingHead, .choosingUpstream, .relaying, .tunnelling:
+        case .readingHead, .authorizing, .choosingUpstream, .relaying, .tunnelling:
             if newer.place(for: table.virtualHosts[virtualHost], peer: identity.peer) == nil {
                 retire(.configurationChanged, &turn)
             } else {
@@ -47,6 +47,7 @@ extension Session {
         }
         table = newer
         virtualHost = index
+        memo = nil
         judgeIdentity(&turn)
     }
 
@@ -55,7 +56,7 @@ extension Session {
     /// A handshake under way is judged by its engine when it ends.
     public mutating func judge(by set: RevocationSet, _ turn: inout Turn) {
         switch state {
-        case .readingHead, .choosingUpstream, .relaying, .tunnelling:
+        case .readingHead, .authorizing, .choosingUpstream, .relaying, .tunnelling:
             guard !isRetired, let peer = identity.peer,
                 set.judge(peer.validated.members, wallSeconds: turn.now.wallSeconds) != .good
             else { return }
@@ -80,8 +81,8 @@ extension Session {
             startDraining(sendsCloseNotify: true, &turn)
         case .tunnelling:
             abandon(reason, &turn)
-        case .awaitingProxyHeader, .handshaking, .readingHead, .choosingUpstream, .relaying,
-            .draining, .lingering, .closed:
+        case .awaitingProxyHeader, .handshaking, .readingHead, .authorizing, .choosingUpstream,
+            .relaying, .draining, .lingering, .closed:
             break
         }
     }

@@ -125,8 +125,18 @@ extension Session {
             return
         }
         do throws(Refusal) {
-            let grant = try authorize(head, buffer, &turn)
-            try prepareForwarding(grant, &turn)
+            switch try authorize(head, buffer, &turn) {
+            case .allow(let grant): try prepareForwarding(grant, &turn)
+            case .ask(let pending):
+                let bytes = buffer.filled.prefix(head.headLength)
+                guard let grant = grantAsBefore(pending, bytes, turn) else {
+                    awaitDecision(pending, &turn)
+                    return
+                }
+                repeatDecision(&turn)
+                try prepareForwarding(grant, &turn)
+            case .deny(let denial): throw Refusal(denial: denial)
+            }
         } catch {
             refuse(error.reason, error.detail, &turn)
             return
@@ -137,7 +147,7 @@ extension Session {
     /// Host, path, route, identity: everything that must hold before anything is forwarded.
     private mutating func authorize(
         _ head: RequestHead, _ buffer: Buffer, _ turn: inout Turn
-    ) throws(Refusal) -> Grant {
+    ) throws(Refusal) -> Decision {
         let bytes = buffer.filled
         let limits = turn.environment.limits
         if case .contentLength(let count) = head.framing {
@@ -149,12 +159,13 @@ extension Session {
             for: head, in: bytes, index: &exchange.route)
         exchange.upstream = route.upstream
         exchange.identitySet = route.identitySet
+        exchange.authorizer = route.externalAuthorizer
         exchange.wantsWebSocket = head.upgradeWebSocket && route.allowsWebSocket
         return try decide(route, &turn)
     }
 
     /// Rewrites the head into segments, and fixes where the body comes from.
-    private mutating func prepareForwarding(
+    mutating func prepareForwarding(
         _ grant: Grant, _ turn: inout Turn
     ) throws(Refusal) {
         guard var working = exchange.head else { preconditionFailure("no head to forward") }
@@ -244,7 +255,7 @@ extension Session {
     }
 
     /// Appends the lines that are ours: where the request came from, its id unless a trusted hop
-    /// gave it one (S25), `Via`.
+    /// gave it one (S25), what an authorizer says of it, `Via`.
     ///
     /// - Returns: false when they do not fit.
     private mutating func appendLines(
@@ -271,6 +282,9 @@ extension Session {
             let id = RequestID(
                 high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
             fits = id.appendLine(to: &buffer) && fits
+        }
+        if !exchange.addedLines.isEmpty {
+            withBytes(of: exchange.addedLines) { fits = buffer.append($0) == $0.count && fits }
         }
         if table.addsVia {
             let via = ByteView("Via: 1.1 postern\r\n")

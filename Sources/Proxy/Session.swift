@@ -9,7 +9,7 @@ public import Telemetry
 ///
 ///     awaitingProxyHeader ─┐
 ///          ┌───────────────┘
-///     handshaking ─▶ readingHead ─▶ choosingUpstream ─▶ relaying ─▶ readingHead …
+///     handshaking ─▶ readingHead (─▶ authorizing) ─▶ choosingUpstream ─▶ relaying ─▶ readingHead …
 ///          │              │                │               ├──▶ tunnelling ─┐
 ///          └──────────────┴────────────────┴───────────────┴──▶ draining ◀──┘
 ///                                                                   │
@@ -29,6 +29,8 @@ public struct Session: ~Copyable {
         case handshaking
         /// Idle, or a request head is arriving.
         case readingHead
+        /// An external authorizer has the last word on a request.
+        case authorizing
         /// A request is authorized and waits for an upstream connection.
         case choosingUpstream
         /// Request and response bytes flow.
@@ -62,6 +64,8 @@ public struct Session: ~Copyable {
     var identity = ClientIdentity.anonymous
     /// What the rules of the virtual host's routes say of the identity; nil when none has rules.
     var verdicts: RouteVerdicts?
+    /// What an external authorizer said of the last request; nil when it holds for no other.
+    var memo: DecisionMemo?
     /// What log lines say of the client's identity, rendered once; empty without an access log.
     var logIdentity: [UInt8] = []
     /// Index into the virtual hosts of `table`, once the handshake has chosen.
@@ -146,8 +150,8 @@ public struct Session: ~Copyable {
         case .draining, .lingering, .closed:
             // Late bytes are read and forgotten: left unread they would reset the connection.
             return bytes.count
-        case .awaitingProxyHeader, .handshaking, .readingHead, .choosingUpstream, .relaying,
-            .tunnelling:
+        case .awaitingProxyHeader, .handshaking, .readingHead, .authorizing, .choosingUpstream,
+            .relaying, .tunnelling:
             if input.consumed < bytes.count { isDownstreamHeld = true }
             return input.consumed
         }
@@ -176,7 +180,7 @@ public struct Session: ~Copyable {
             close(pending == nil ? .clientClosed : .clientAborted, reset: false, &turn)
         case .tunnelling where code == 0:
             endTunnelInput(&turn)
-        case .choosingUpstream, .relaying, .draining, .tunnelling:
+        case .authorizing, .choosingUpstream, .relaying, .draining, .tunnelling:
             // A client may end its side and still read the response (half-close); one that is gone
             // fails the next send. Without the rest of a request there is nothing to wait for.
             let isWaiting =
@@ -214,7 +218,8 @@ public struct Session: ~Copyable {
             case .readingHead: goesOn = readHead(&input, &turn)
             case .relaying: goesOn = readRequestBody(&input, &turn)
             case .tunnelling: goesOn = readTunnel(&input, &turn)
-            case .awaitingProxyHeader, .choosingUpstream, .draining, .lingering, .closed:
+            case .awaitingProxyHeader, .authorizing, .choosingUpstream, .draining, .lingering,
+                .closed:
                 goesOn = false
             }
         }

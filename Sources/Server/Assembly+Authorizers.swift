@@ -11,17 +11,17 @@ extension Assembly {
     ) throws(GatewayError) -> [Int: RuleSet] {
         var authorizers: [Int: RuleSet] = [:]
         for index in host.routes.flatMap({ [$0.authorizer, $0.assurance] }).compactMap({ $0 })
-        where authorizers[index] == nil {
+        where authorizers[index] == nil && settings.authorizers[index].external == nil {
             authorizers[index] = try ruleSet(settings.authorizers[index])
         }
         return authorizers
     }
 
     func policy(of route: RouteSettings, _ authorizers: [Int: RuleSet]) -> RoutePolicy? {
-        guard route.authorizer != nil || route.assurance != nil else { return nil }
-        return RoutePolicy(
-            assurance: route.assurance.flatMap { authorizers[$0] },
-            authorizer: route.authorizer.flatMap { authorizers[$0] })
+        let assurance = route.assurance.flatMap { authorizers[$0] }
+        let authorizer = route.authorizer.flatMap { authorizers[$0] }
+        guard assurance != nil || authorizer != nil else { return nil }
+        return RoutePolicy(assurance: assurance, authorizer: authorizer)
     }
 
     private func ruleSet(_ settings: AuthorizerSettings) throws(GatewayError) -> RuleSet {

@@ -25,7 +25,9 @@ struct Assembly {
     init(start settings: GatewaySettings, files: FileContents) {
         var slots = UpstreamSlots()
         let places = slots.assign(settings.upstreams.map { Self.upstream($0, members: []) })
-        guard let places else { preconditionFailure("all upstreams have a place at start") }
+        guard let places, slots.assign(authorizers: settings.externalAuthorizerNames) else {
+            preconditionFailure("all upstreams and authorizers have a place at start")
+        }
         self.init(
             settings: settings, files: files, places: places, slots: slots)
     }
@@ -63,14 +65,14 @@ struct Assembly {
             problems += revocationProblems(error)
         }
         guard problems.isEmpty, let revocation else { throw GatewayError(problems) }
-        for listener in settings.listeners { _ = try served(listener, WorkerTLS.stock) }
+        for listener in settings.listeners { _ = try served(listener, WorkerTLS.stock, []) }
         for upstream in settings.upstreams { _ = try security(upstream, members: []) }
         return revocation
     }
 
     /// What connections of `listener` are served with; nil when it has no virtual hosts.
     private func served(
-        _ listener: ListenerSettings, _ tls: WorkerTLS
+        _ listener: ListenerSettings, _ tls: WorkerTLS, _ authorizers: [ExternalAuthorizer?]
     ) throws(GatewayError) -> Served? {
         guard !listener.virtualHosts.isEmpty else { return nil }
         let context: ServerTLSContext
@@ -82,7 +84,7 @@ struct Assembly {
             throw GatewayError("listener '\(listener.name)': \(error)")
         }
         return Served(
-            context: context, table: try table(listener, context),
+            context: context, table: try table(listener, context, authorizers),
             proxyProtocol: proxyProtocol(listener))
     }
 
@@ -93,7 +95,10 @@ struct Assembly {
         receipt: Snapshot.Receipt
     ) throws(GatewayError) -> Snapshot {
         var listeners: [Served?] = []
-        for listener in settings.listeners { listeners.append(try served(listener, tls)) }
+        let authorizers = externalAuthorizers()
+        for listener in settings.listeners {
+            listeners.append(try served(listener, tls, authorizers))
+        }
         var upstreams: [Snapshot.Upstream] = []
         for (index, upstream) in settings.upstreams.enumerated() {
             upstreams.append(
@@ -109,7 +114,8 @@ struct Assembly {
     }
 
     private func table(
-        _ listener: ListenerSettings, _ context: ServerTLSContext
+        _ listener: ListenerSettings, _ context: ServerTLSContext,
+        _ authorizers: [ExternalAuthorizer?]
     ) throws(GatewayError) -> RoutingTable {
         let style: ForwardedHeaders.Style? =
             switch settings.http.forwarded {
@@ -126,7 +132,7 @@ struct Assembly {
             virtualHosts: hosts, firewall: try firewall(), upstreamNames: upstreamNames,
             forwarding: style, trustedProxies: Self.addresses(settings.http.trustedProxies),
             addsRequestID: settings.http.requestId, addsVia: settings.http.via,
-            requestTrailers: try requestTrailers())
+            requestTrailers: try requestTrailers(), authorizers: authorizers)
     }
 
     func virtualHost(
@@ -148,7 +154,10 @@ struct Assembly {
                     name: route.name, host: route.host, prefix: route.path,
                     methods: route.methods, upstream: places[route.upstream],
                     requirement: route.requireCertificate ? .verifiedCertificate : .none,
-                    policy: policy(of: route, authorizers), allowsWebSocket: route.allowWebSocket,
+                    policy: policy(of: route, authorizers),
+                    externalAuthorizer: route.authorizer.flatMap {
+                        settings.authorizers[$0].external == nil ? nil : $0
+                    }, allowsWebSocket: route.allowWebSocket,
                     pathPolicy: PathPolicy(
                         allowsEmptySegments: route.allowEmptySegments,
                         allowsParameters: route.allowPathParameters),
@@ -158,7 +167,7 @@ struct Assembly {
     }
 
     private func firewall() throws(GatewayError) -> HeaderFirewall {
-        var owned = settings.identityNames
+        var owned = settings.identityNames + authorizerFields
         if settings.http.requestId { owned.append("x-request-id") }
         do {
             return try HeaderFirewall(

@@ -30,8 +30,8 @@ struct UpstreamConnection: ~Copyable {
     let upstream: Int
     /// Its name in the upstream's pool.
     let poolID: UInt32
-    /// The client it serves; nil while it is idle or closing.
-    var client: SlabHandle?
+    /// The client or the question it works for; nil while it is idle or closing.
+    var user: Owner?
     var isConnecting = true
     var isReused = false
     var isClosing = false
@@ -48,7 +48,7 @@ struct UpstreamConnection: ~Copyable {
     let address: SocketAddress
     /// What an unfinished send still refers to; given back when the socket is closed.
     var pinned = PinnedBuffers()
-    var pinnedIdentity: AnyObject?
+    var pinnedObject: AnyObject?
     /// Since the connection is open.
     var tls: SecureUpstream?
 

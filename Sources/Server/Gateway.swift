@@ -49,7 +49,9 @@ public final class Gateway {
             settings.workers > 0 ? settings.workers : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let count = max(wanted, 1)
         metrics = (0..<count).map { _ in
-            WorkerMetrics(upstreams: settings.upstreams.count + UpstreamSlots.spare)
+            WorkerMetrics(
+                upstreams: settings.upstreams.count + UpstreamSlots.spare,
+                authorizers: settings.authorizers.count + UpstreamSlots.spare)
         }
         let logs = settings.accessLogPath != "off"
         queues =
@@ -112,7 +114,7 @@ public final class Gateway {
         if let address = settings.adminAddress {
             admin = try AdminServer(
                 address: address, metrics: metrics + [ownMetrics],
-                upstreams: assembly.upstreamNames)
+                upstreams: assembly.upstreamNames, authorizers: assembly.slots.authorizers)
             logger.info("admin listener", metadata: ["address": "\(admin?.boundAddress ?? "")"])
         }
         controlPlane = try ControlPlane(

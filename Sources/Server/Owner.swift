@@ -15,6 +15,8 @@ struct Owner {
         case client = 2
         /// A connection to an upstream.
         case upstream = 3
+        /// A question to an external authorizer.
+        case question = 4
     }
 
     let rawValue: UInt64

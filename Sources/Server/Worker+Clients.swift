@@ -97,8 +97,12 @@ extension Worker where Loop: ~Copyable {
                 loop.send(clients[handle].socket, bytes)
             case .sendUpstream:
                 sendUpstream(for: handle)
+            case .authorize:
+                authorize(handle)
+            case .cancelAuthorization:
+                cancelAuthorization(for: handle)
             case .acquireUpstream(let upstream, let fresh):
-                acquire(upstream: upstream, for: handle, fresh: fresh)
+                acquire(upstream: upstream, for: Owner(.client, handle), fresh: fresh)
             case .cancelUpstream(let timedOut):
                 cancelAcquisition(for: handle, timedOut: timedOut)
             case .releaseUpstream(let reusable, let healthy):

@@ -93,13 +93,13 @@ extension Worker where Loop: ~Copyable {
             handshakeFailed(handle, .closed)
             return
         }
-        guard let client = connections[handle].client else {
+        guard let user = connections[handle].user else {
             closeIdle(handle)
             return
         }
         guard connections[handle].tls?.isOver == false else { return }
-        clients[client].session.upstreamBroke(.closed, &turn)
-        perform(for: client)
+        tellBroke(user, .closed)
+        perform(for: user)
     }
 
     /// Decrypts until all is read, or the exchange takes no more.
@@ -140,18 +140,18 @@ extension Worker where Loop: ~Copyable {
     ///
     /// - Returns: whether it took all. If not, nothing more is received until it asks for it.
     private mutating func deliver(_ handle: SlabHandle, before rest: ByteView) -> Bool {
-        guard let client = connections[handle].client else {
+        guard let user = connections[handle].user else {
             // Idle: bytes that nobody asked for make the connection useless.
             closeIdle(handle)
             return false
         }
         flush(handle)
         let bytes = connections[handle].tls?.unread ?? .empty
-        let taken = clients[client].session.upstreamReceived(bytes, &turn)
+        let taken = tellReceived(user, bytes)
         connections[handle].tls?.take(taken, turn.environment.chunks)
         let isTaken = taken == bytes.count
         if !isTaken { hold(handle, rest) }
-        perform(for: client)
+        perform(for: user)
         return isTaken
     }
 
@@ -183,17 +183,17 @@ extension Worker where Loop: ~Copyable {
 
     /// The server has said that it sends no more.
     private mutating func ended(_ handle: SlabHandle) {
-        guard let client = connections[handle].client else {
+        guard let user = connections[handle].user else {
             closeIdle(handle)
             return
         }
-        clients[client].session.upstreamEnded(code: 0, &turn)
-        perform(for: client)
+        tellEnded(user, code: 0)
+        perform(for: user)
     }
 
     /// The connection's TLS failed after the handshake.
     private mutating func broke(_ handle: SlabHandle, _ error: TLSError?) {
-        guard let client = connections[handle].client else {
+        guard let user = connections[handle].user else {
             closeIdle(handle)
             return
         }
@@ -201,8 +201,8 @@ extension Worker where Loop: ~Copyable {
         // With TLS 1.3 a server judges our certificate when we think that all is done.
         let isVerdict = connections[handle].tls?.hasAnswered == false
         record(handle, fault, error, isOfHandshake: isVerdict)
-        clients[client].session.upstreamBroke(fault, &turn)
-        perform(for: client)
+        tellBroke(user, fault)
+        perform(for: user)
     }
 
     // MARK: Sending
@@ -233,6 +233,14 @@ extension Worker where Loop: ~Copyable {
         if isTaken != true { clients[client].session.upstreamSent(code: -1, &turn) }
     }
 
+    /// Encrypts and sends `segments`, which `user` keeps until it is told that they have left.
+    mutating func encrypt(_ handle: SlabHandle, _ segments: SegmentList, for user: Owner) {
+        let (chunks, now) = (turn.environment.chunks, turn.now)
+        let isTaken = connections[handle].tls?.send(segments, chunks, now: now) ?? false
+        flush(handle)
+        if !isTaken { tellSent(user, code: -1) }
+    }
+
     private mutating func sent(_ handle: SlabHandle, _ result: Int32) {
         let (chunks, now) = (turn.environment.chunks, turn.now)
         let report = connections[handle].tls?.sent(code: result, chunks, now: now)
@@ -241,10 +249,10 @@ extension Worker where Loop: ~Copyable {
             return
         }
         flush(handle)
-        if let client = connections[handle].client {
+        if let user = connections[handle].user {
             if let report = report ?? nil {
-                clients[client].session.upstreamSent(code: report, &turn)
-                perform(for: client)
+                tellSent(user, code: report)
+                perform(for: user)
             }
         } else if result < 0 {
             closeIdle(handle)

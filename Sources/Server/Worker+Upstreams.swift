@@ -7,26 +7,25 @@ import Upstream
 
 // The upstream's side: pools, connecting, and completions.
 extension Worker where Loop: ~Copyable {
-    mutating func acquire(upstream: Int, for client: SlabHandle, fresh: Bool) {
+    mutating func acquire(upstream: Int, for user: Owner, fresh: Bool) {
         let pool = poolHandle(upstream)
-        let waiter = Owner(.client, client).rawValue
-        let tried = clients[client].session.triedMembers
+        let tried = triedMembers(of: user)
         let result = pools[pool].acquire(
-            waiter: waiter, fresh: fresh, tried: tried, now: turn.now.monotonic)
+            waiter: user.rawValue, fresh: fresh, tried: tried, now: turn.now.monotonic)
         switch result {
         case .reuse(let id, let token):
             turn.environment.metrics.increment(.upstreamReuses)
-            hand(Owner(rawValue: token).handle, poolID: id, to: client)
+            hand(Owner(rawValue: token).handle, poolID: id, to: user)
         case .connect(let id, let address):
-            connect(upstream: upstream, poolID: id, address: address, for: client)
+            connect(upstream: upstream, poolID: id, address: address, for: user)
         case .queued:
             nextTick = min(nextTick, turn.now.monotonic + .milliseconds(20))
         case .refused(.connectsFailed):
-            clients[client].session.upstreamConnectsExhausted(&turn)
+            tellExhausted(user)
         case .refused(.noMembers):
-            clients[client].session.upstreamUnavailable(.upstreamUnavailable, &turn)
+            tellUnavailable(user, .upstreamUnavailable)
         case .refused(.queueFull):
-            clients[client].session.upstreamUnavailable(.queueFull, &turn)
+            tellUnavailable(user, .queueFull)
         }
     }
 
@@ -34,38 +33,42 @@ extension Worker where Loop: ~Copyable {
     /// held against the server: a client that goes away must not have a member ejected.
     mutating func cancelAcquisition(for client: SlabHandle, timedOut: Bool) {
         if let handle = clients[client].upstream {
-            // Still connecting: it belongs to nobody else yet.
-            clients[client].upstream = nil
-            connections[handle].client = nil
-            if timedOut { noteTimeout(of: handle) }
-            connectionFailed(handle, isServersFault: timedOut)
+            cancelConnecting(handle, for: Owner(.client, client), timedOut: timedOut)
             return
         }
         let waiter = Owner(.client, client).rawValue
         for index in 0..<pools.count { pools[poolHandle(index)].cancel(waiter: waiter) }
     }
 
-    /// Gives an idle connection to `client`.
-    private mutating func hand(_ handle: SlabHandle, poolID: UInt32, to client: SlabHandle) {
-        precondition(connections[handle].poolID == poolID && connections[handle].client == nil)
-        connections[handle].client = client
+    /// Gives up the connection `handle` that is being opened, and belongs to nobody else yet.
+    mutating func cancelConnecting(_ handle: SlabHandle, for user: Owner, timedOut: Bool) {
+        assign(nil, to: user)
+        connections[handle].user = nil
+        if timedOut { noteTimeout(of: handle) }
+        connectionFailed(handle, isServersFault: timedOut)
+    }
+
+    /// Gives an idle connection to `user`.
+    private mutating func hand(_ handle: SlabHandle, poolID: UInt32, to user: Owner) {
+        precondition(connections[handle].poolID == poolID && connections[handle].user == nil)
+        connections[handle].user = user
         connections[handle].isReused = true
-        clients[client].upstream = handle
-        clients[client].session.upstreamReady(isReused: true, &turn)
+        assign(handle, to: user)
+        tellReady(user, isReused: true)
     }
 
     private mutating func connect(
-        upstream: Int, poolID: UInt32, address: SocketAddress, for client: SlabHandle
+        upstream: Int, poolID: UInt32, address: SocketAddress, for user: Owner
     ) {
         turn.environment.metrics.increment(.upstreamConnects)
-        if clients[client].session.triedMembers.count > 0 {
+        if triedMembers(of: user).count > 0 {
             turn.environment.metrics.increment(.upstreamRetries)
         }
         let member = pools[poolHandle(upstream)].member(of: poolID)
-        clients[client].session.upstreamConnecting(member: member)
+        tellConnecting(user, member: member)
         guard let handle = connections.nextHandle else {
             pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
-            clients[client].session.upstreamUnavailable(.internalError, &turn)
+            tellUnavailable(user, .internalError)
             return
         }
         let owner = Owner(.upstream, handle).rawValue
@@ -73,15 +76,15 @@ extension Worker where Loop: ~Copyable {
         case .success(let socket):
             _ = connections.insert(
                 UpstreamConnection(
-                    socket: socket, upstream: upstream, poolID: poolID, client: client,
+                    socket: socket, upstream: upstream, poolID: poolID, user: user,
                     address: address))
             pools[poolHandle(upstream)].bind(poolID, token: owner)
-            clients[client].upstream = handle
+            assign(handle, to: user)
         case .failure:
             countConnectError(of: upstream)
             // No socket to be had: another member would fail for the same reason.
             pools[poolHandle(upstream)].connectNeverStarted(poolID, now: turn.now.monotonic)
-            clients[client].session.upstreamUnavailable(.upstreamConnectFailed, &turn)
+            tellUnavailable(user, .upstreamConnectFailed)
         }
     }
 
@@ -116,7 +119,7 @@ extension Worker where Loop: ~Copyable {
             secureCompleted(handle, completion)
             return
         }
-        guard let client = connections[handle].client else {
+        guard let user = connections[handle].user else {
             // Idle: whatever comes now, bytes or an end, makes the connection useless.
             closeIdle(handle)
             return
@@ -124,18 +127,18 @@ extension Worker where Loop: ~Copyable {
         switch completion.operation {
         case .receive where completion.result > 0:
             let bytes = completion.bytes
-            let taken = clients[client].session.upstreamReceived(bytes, &turn)
+            let taken = tellReceived(user, bytes)
             if taken < bytes.count {
                 loop.hold(bytes.dropFirst(taken), for: connections[handle].socket)
             }
         case .receive:
-            clients[client].session.upstreamEnded(code: completion.result, &turn)
+            tellEnded(user, code: completion.result)
         case .send:
-            clients[client].session.upstreamSent(code: completion.result, &turn)
+            tellSent(user, code: completion.result)
         case .accept, .connect, .close, .wake:
             preconditionFailure("not an operation of an upstream's socket")
         }
-        perform(for: client)
+        perform(for: user)
     }
 
     /// The connection is open, or could not be opened. Where the upstream speaks TLS, its server
@@ -158,23 +161,23 @@ extension Worker where Loop: ~Copyable {
         connections[handle].isConnecting = false
         pools[poolHandle(connections[handle].upstream)].connectSucceeded(
             connections[handle].poolID, now: turn.now.monotonic)
-        guard let client = connections[handle].client else { return }
-        clients[client].session.upstreamReady(isReused: false, &turn)
-        perform(for: client)
+        guard let user = connections[handle].user else { return }
+        tellReady(user, isReused: false)
+        perform(for: user)
     }
 
     /// A connection could not be made ready: who asked for it may try another member.
     mutating func connectFailed(_ handle: SlabHandle, by fault: ServerFault? = nil) {
         countConnectError(of: connections[handle].upstream)
-        let client = connections[handle].client
-        if let client {
-            connections[handle].client = nil
-            clients[client].upstream = nil
+        let user = connections[handle].user
+        if let user {
+            connections[handle].user = nil
+            assign(nil, to: user)
         }
         connectionFailed(handle)
-        if let client {
-            clients[client].session.upstreamConnectFailed(by: fault, &turn)
-            perform(for: client)
+        if let user {
+            tellConnectFailed(user, by: fault)
+            perform(for: user)
         }
     }
 
@@ -203,13 +206,19 @@ extension Worker where Loop: ~Copyable {
     mutating func release(for client: SlabHandle, reusable: Bool, healthy: Bool) {
         guard let handle = clients[client].upstream else { return }
         clients[client].upstream = nil
-        connections[handle].client = nil
-        let upstream = connections[handle].upstream
         let reusable = reusable && (connections[handle].isOrdinary || isReusable(handle))
         if !reusable {
             connections[handle].pinned = clients[client].session.takePinnedBuffers()
-            connections[handle].pinnedIdentity = clients[client].session.pinnedIdentity
+            connections[handle].pinnedObject = clients[client].session.pinnedIdentity
         }
+        free(handle, reusable: reusable, healthy: healthy)
+    }
+
+    /// The connection works for nobody any more.
+    mutating func free(_ handle: SlabHandle, reusable: Bool, healthy: Bool) {
+        connections[handle].user = nil
+        let upstream = connections[handle].upstream
+        let reusable = reusable && (connections[handle].isOrdinary || isReusable(handle))
         let action = pools[poolHandle(upstream)].release(
             connections[handle].poolID, reusable: reusable, healthy: healthy,
             now: turn.now.monotonic)
@@ -227,33 +236,33 @@ extension Worker where Loop: ~Copyable {
         case .none:
             break
         case .handOver(let waiter):
-            guard let idle, let client = waiting(waiter) else { return }
-            serveLater(client) { worker in
-                worker.hand(idle, poolID: worker.connections[idle].poolID, to: client)
+            guard let idle, let user = waiting(waiter) else { return }
+            serveLater(user) { worker in
+                worker.hand(idle, poolID: worker.connections[idle].poolID, to: user)
             }
         case .connect(let id, let address, let waiter):
             if let idle { closeUpstream(idle) }
-            guard let client = waiting(waiter) else { return }
-            serveLater(client) { worker in
-                worker.connect(upstream: upstream, poolID: id, address: address, for: client)
+            guard let user = waiting(waiter) else { return }
+            serveLater(user) { worker in
+                worker.connect(upstream: upstream, poolID: id, address: address, for: user)
             }
         }
     }
 
-    private func waiting(_ waiter: UInt64) -> SlabHandle? {
-        let handle = Owner(rawValue: waiter).handle
-        return clients.contains(handle) ? handle : nil
+    private func waiting(_ waiter: UInt64) -> Owner? {
+        let user = Owner(rawValue: waiter)
+        return isThere(user) ? user : nil
     }
 
-    /// Runs `body` for another client than the one whose actions are being performed, whose own
+    /// Runs `body` for another user than the client whose actions are being performed, whose own
     /// remaining actions are put aside meanwhile.
     private mutating func serveLater(
-        _ client: SlabHandle, _ body: (inout Worker) -> Void
+        _ user: Owner, _ body: (inout Worker) -> Void
     ) {
         let remaining = turn.actions
         turn.actions = ActionList()
         body(&self)
-        perform(for: client)
+        perform(for: user)
         turn.actions = remaining
     }
 
@@ -295,9 +304,9 @@ extension Worker where Loop: ~Copyable {
             case .idleConnection(let token):
                 closeUpstream(Owner(rawValue: token).handle)
             case .waiter(let waiter):
-                guard let client = waiting(waiter) else { continue }
-                clients[client].session.upstreamUnavailable(.queueTimeout, &turn)
-                perform(for: client)
+                guard let user = waiting(waiter) else { continue }
+                tellUnavailable(user, .queueTimeout)
+                perform(for: user)
             }
         }
         guard pools[poolHandle(index)].waiting > 0 else { return }

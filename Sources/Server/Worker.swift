@@ -28,6 +28,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var timers: TimerWheel
     var clients: Slab<Client>
     var connections: Slab<UpstreamConnection>
+    var questions: Slab<Question>
     var pools: Slab<UpstreamPool>
     /// How each pool's upstream is spoken to by TLS; nil for plain text.
     var security: [UpstreamSecurity?]
@@ -71,7 +72,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         self.served = served
         self.mailbox = mailbox
         self.notices = notices
-        timers = TimerWheel(start: now.monotonic, capacity: options.clientLimit)
+        timers = TimerWheel(
+            start: now.monotonic, capacity: options.clientLimit + Self.questionLimit)
+        questions = Slab(capacity: Self.questionLimit)
         clients = Slab(capacity: options.clientLimit)
         connections = Slab(
             capacity: upstreams.reduce(0) { $0 + $1.options.maxConnections } * 2
@@ -127,13 +130,17 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         case .listener: accepted(completion, listener: Int(owner.handle.slot))
         case .client: clientCompleted(owner.handle, completion)
         case .upstream: upstreamCompleted(owner.handle, completion)
-        case nil: preconditionFailure("a completion for nobody")
+        case .question, nil: preconditionFailure("a completion for nobody")
         }
     }
 
     private mutating func expireTimers() {
         while let owner = timers.nextExpired(upTo: turn.now.monotonic) {
             let handle = Owner(rawValue: owner).handle
+            guard Owner(rawValue: owner).kind == .client else {
+                questionExpired(handle)
+                continue
+            }
             guard clients.contains(handle), !clients[handle].isClosing else { continue }
             clients[handle].timer = nil
             clients[handle].session.timerFired(&turn)

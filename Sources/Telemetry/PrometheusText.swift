@@ -1,8 +1,10 @@
 /// The Prometheus text exposition format, version 0.0.4.
 public enum PrometheusText {
-    /// Everything the workers counted, summed. `upstreams` are the names behind the positions;
-    /// what positions of one name counted is summed as well.
-    public static func render(_ workers: [WorkerMetrics], upstreams: [String] = []) -> String {
+    /// Everything the workers counted, summed. `upstreams` and `authorizers` are the names behind
+    /// the positions; what positions of one name counted is summed as well.
+    public static func render(
+        _ workers: [WorkerMetrics], upstreams: [String] = [], authorizers: [String] = []
+    ) -> String {
         var text = ""
         func sum(_ index: Int) -> UInt64 { workers.reduce(0) { $0 &+ $1.cell(index) } }
         func header(_ name: String, _ kind: String, _ help: String) {
@@ -25,6 +27,7 @@ public enum PrometheusText {
                 text += "\(metric.name){upstream=\"\(escaped(name))\"} \(total)\n"
             }
         }
+        text += render(workers, authorizers)
         func table(_ name: String, _ help: String, _ label: String, _ rows: [(String, Int)]) {
             header(name, "counter", help)
             for (value, index) in rows { text += "\(name){\(label)=\"\(value)\"} \(sum(index))\n" }
@@ -66,6 +69,24 @@ public enum PrometheusText {
         histogram(
             "postern_handshake_duration_seconds", "From accept to the end of the handshake.",
             WorkerMetrics.Layout.handshakeTime)
+        return text
+    }
+
+    /// What was counted of external authorizers.
+    private static func render(_ workers: [WorkerMetrics], _ authorizers: [String]) -> String {
+        var text = ""
+        for metric in AuthorizerMetric.allCases where !authorizers.isEmpty {
+            text +=
+                "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) counter\n"
+            for (index, name) in authorizers.enumerated() {
+                let total = workers.reduce(UInt64(0)) { sum, worker in
+                    index < worker.authorizers
+                        ? sum &+ worker.value(of: metric, authorizer: index) : sum
+                }
+                let value = metric.isTime ? "\(Double(total) / 1e6)" : "\(total)"
+                text += "\(metric.name){authorizer=\"\(escaped(name))\"} \(value)\n"
+            }
+        }
         return text
     }
 

@@ -46,7 +46,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
     case forbiddenUpgrade, expectationFailed, versionNotSupported
     case requestTimeout, upstreamUnavailable, upstreamConnectFailed, upstreamTimeout
     case upstreamProtocolError, upstreamReset, queueFull, queueTimeout, draining, internalError
-    case identityRefused, upstreamTLSFailed
+    case identityRefused, upstreamTLSFailed, authorizerFailed
 
     /// The status that the client gets.
     public var status: UInt16 {
@@ -65,7 +65,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .versionNotSupported: 505
         case .requestTimeout: 408
         case .upstreamConnectFailed, .upstreamTLSFailed, .upstreamProtocolError, .upstreamReset: 502
-        case .upstreamUnavailable, .queueFull, .queueTimeout, .draining: 503
+        case .upstreamUnavailable, .queueFull, .queueTimeout, .draining, .authorizerFailed: 503
         case .upstreamTimeout: 504
         case .internalError: 500
         }
@@ -99,6 +99,7 @@ public enum RefusalReason: UInt8, CaseIterable, Sendable {
         case .draining: "draining"
         case .internalError: "internal_error"
         case .identityRefused: "identity_refused"
+        case .authorizerFailed: "authorizer_failed"
         }
     }
 }

@@ -7,11 +7,14 @@ import Synchronization
 @safe
 public struct WorkerMetrics: @unchecked Sendable {
     // Invariant: `cells` points at initialised atomics that are never freed: `Layout.count`, then
-    // `UpstreamMetric.allCases.count` for each upstream. One thread writes; relaxed loads elsewhere
+    // `UpstreamMetric.allCases.count` for each upstream and `AuthorizerMetric.allCases.count` for
+    // each external authorizer. One thread writes; relaxed loads elsewhere
     // see each cell whole, if not all of one moment.
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
     /// Upstreams that have counters of their own.
     public let upstreams: Int
+    /// External authorizers that have.
+    public let authorizers: Int
 
     enum Layout {
         static let closes = Metric.allCases.count
@@ -23,10 +26,13 @@ public struct WorkerMetrics: @unchecked Sendable {
         static let count = handshakeTime + Histogram.cells
     }
 
-    /// Counters at zero, those of `upstreams` upstreams included.
-    public init(upstreams: Int = 0) {
+    /// Counters at zero, those of `upstreams` upstreams and `authorizers` authorizers included.
+    public init(upstreams: Int = 0, authorizers: Int = 0) {
         self.upstreams = upstreams
-        let count = Layout.count + upstreams * UpstreamMetric.allCases.count
+        self.authorizers = authorizers
+        let count =
+            Layout.count + upstreams * UpstreamMetric.allCases.count
+            + authorizers * AuthorizerMetric.allCases.count
         // A page of its own: no other thread's data shares a cache line with a counter.
         let bytes = UnsafeMutableRawPointer.allocate(
             byteCount: count * MemoryLayout<Atomic<UInt64>>.stride + 128, alignment: 128)
@@ -57,6 +63,24 @@ public struct WorkerMetrics: @unchecked Sendable {
     /// Sets the value of the upstream at `index`.
     public func set(_ metric: UpstreamMetric, upstream index: Int, _ value: UInt64) {
         unsafe cells[cell(of: metric, upstream: index)].store(value, ordering: .relaxed)
+    }
+
+    /// Adds to a counter of the external authorizer at `index`.
+    public func increment(
+        _ metric: AuthorizerMetric, authorizer index: Int, by amount: UInt64 = 1
+    ) {
+        add(amount, at: cell(of: metric, authorizer: index))
+    }
+
+    /// The present value of the external authorizer at `index`.
+    public func value(of metric: AuthorizerMetric, authorizer index: Int) -> UInt64 {
+        cell(cell(of: metric, authorizer: index))
+    }
+
+    private func cell(of metric: AuthorizerMetric, authorizer index: Int) -> Int {
+        precondition(index >= 0 && index < authorizers, "an authorizer without counters")
+        return Layout.count + upstreams * UpstreamMetric.allCases.count
+            + index * AuthorizerMetric.allCases.count + metric.rawValue
     }
 
     /// The position of a counter of the upstream at `index`.

@@ -46,7 +46,7 @@ import Testing
             key, scope(identity, generation: generation), deadline: deadline, waiter: waiter,
             now: at(time))
         {
-        case .hit(let answer): ("hit \(answer)", nil)
+        case .hit(let answer, _): ("hit \(answer)", nil)
         case .ask(let ticket): ("ask", ticket)
         case .wait(let ticket): ("wait", ticket)
         case .full: ("full", nil)

@@ -39,6 +39,7 @@ import Testing
             DecisionKey(Self.scope(), Self.request { $0.host = "g" }),
             DecisionKey(Self.scope(), Self.request { $0.path = "/admin" }),
             DecisionKey(Self.scope(), Self.request { $0.query = "r" }),
+            DecisionKey(Self.scope(), Self.request { $0.source = "192.0.2.1" }),
             DecisionKey(Self.scope(), Self.request { $0.fields[1].value = "3" }),
             DecisionKey(Self.scope(), Self.request { $0.fields[1].name = "C" }),
             DecisionKey(Self.scope(), Self.request { $0.fields.removeLast() }),

@@ -130,6 +130,7 @@ import Testing
                 identity: .anonymous, requirement: .none, verdict: verdicts[index])
             switch decision {
             case .allow: #expect(denial == nil)
+            case .ask: Issue.record("there is no service to ask")
             case .deny(let found): #expect(found == denial)
             }
             #expect(verdicts[index].isAllowed == (denial == nil))

@@ -84,7 +84,11 @@ private func minimal() throws -> String {
             count += 1
             let path = key.pattern.replacing("*", with: "backend")
             let mayBeZero = key.kind.allowed.hasSuffix(" or 0")
-            let settings = try? load(minimal(), overrides: ["\(path)=0"])
+            let isExternal = KeyTable.externalAuthorizers.contains { $0.pattern == key.pattern }
+            let others =
+                isExternal
+                ? ["authorizers.backend.type=http", "authorizers.backend.upstream=backend"] : []
+            let settings = try? load(minimal(), overrides: others + ["\(path)=0"])
             #expect((settings != nil) == mayBeZero, "\(path)")
             #expect(mayBeZero || !key.help.contains("; 0 "), "\(path)")
         }

@@ -26,7 +26,8 @@ final class SessionUnderTest {
 
     init(
         _ change: (inout ProxyTimeouts) -> Void = { _ in }, allowsWebSocket: Bool = false,
-        policy: RoutePolicy? = nil, expects: ProxyProtocolPolicy.Expectation = .none
+        policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil,
+        expects: ProxyProtocolPolicy.Expectation = .none
     ) throws {
         pki = try TestPKI()
         let server = try pki.serverContext()
@@ -39,11 +40,12 @@ final class SessionUnderTest {
         let environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
-            metrics: WorkerMetrics(upstreams: 1), accessLog: nil, timeouts: timeouts,
+            metrics: WorkerMetrics(upstreams: 1, authorizers: 1), accessLog: nil,
+            timeouts: timeouts,
             limits: ProxyLimits(),
             requestIDPrefix: 1)
         let table = try Self.table(
-            headers, policy: policy, allowsWebSocket: allowsWebSocket)
+            headers, policy: policy, authorizer: authorizer, allowsWebSocket: allowsWebSocket)
         let now = Now(monotonic: Instant(nanoseconds: 1), wallSeconds: 0)
         var turn = Turn(now: now, environment: environment)
         client = TLSEngine(
@@ -58,12 +60,14 @@ final class SessionUnderTest {
     static func table(
         _ headers: IdentityHeaderSet, routeHeaders: [IdentityHeaderSet] = [],
         host: String = "main", prefix: String = "/", admission: Admission = .open,
-        policy: RoutePolicy? = nil, allowsWebSocket: Bool = false
+        policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil,
+        allowsWebSocket: Bool = false
     ) throws -> RoutingTable {
         var routes = [
             Route(
                 name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
-                policy: policy, allowsWebSocket: allowsWebSocket)
+                policy: policy, externalAuthorizer: authorizer == nil ? nil : 0,
+                allowsWebSocket: allowsWebSocket)
         ]
         for (index, path) in ["/a", "/b"].prefix(routeHeaders.count).enumerated() {
             routes.append(
@@ -71,7 +75,9 @@ final class SessionUnderTest {
                     name: path, prefix: path, upstream: 0, requirement: .verifiedCertificate,
                     identitySet: index + 1))
         }
-        let owned = ([headers] + routeHeaders).flatMap(\.ownedNames)
+        let owned =
+            ([headers] + routeHeaders).flatMap(\.ownedNames)
+            + (authorizer?.options.subrequest.ownedNames ?? [])
         return RoutingTable(
             virtualHosts: [
                 VirtualHost(
@@ -79,22 +85,22 @@ final class SessionUnderTest {
                     routeHeaders: routeHeaders, routes: routes, admission: admission)
             ],
             firewall: try HeaderFirewall(ownedNames: owned), upstreamNames: ["u"],
-            forwarding: nil, trustedProxies: AddressList(), addsRequestID: false, addsVia: false)
+            forwarding: nil, trustedProxies: AddressList(), addsRequestID: false, addsVia: false,
+            authorizers: [authorizer])
     }
 
     /// The listener's table is replaced by one like it, but for what is given.
     func reload(
         host: String = "main", prefix: String = "/", admission: Admission = .open,
         headers: IdentityHeaderSet? = nil, routeHeaders: [IdentityHeaderSet] = [],
-        policy: RoutePolicy? = nil
+        policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil
     ) throws -> [Action] {
         let headers =
             try headers
             ?? IdentityHeaderSet([IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")])
         let table = try Self.table(
             headers, routeHeaders: routeHeaders, host: host, prefix: prefix, admission: admission,
-            policy: policy,
-            allowsWebSocket: true)
+            policy: policy, authorizer: authorizer, allowsWebSocket: true)
         session.replaceTable(table, &turn)
         return actions()
     }
@@ -220,6 +226,23 @@ final class SessionUnderTest {
         return actions()
     }
 
+    var now: Now { turn.now }
+
+    /// The worker finds out what the authorizer says.
+    func findDecision() -> (question: AuthorizerQuestion?, actions: [Action]) {
+        let question = session.findDecision(waiter: 1, &turn)
+        return (question, actions())
+    }
+
+    /// The authorizer has decided.
+    func decide(_ decision: ExternalDecision) -> [Action] {
+        session.decided(by: decision, &turn)
+        return actions()
+    }
+
+    /// Whether the session has a ticket to give up.
+    func takesTicket() -> Bool { session.takeTicket() != nil }
+
     var triedMembers: TriedMembers { session.triedMembers }
 
     /// The worker begins to open a connection to a member.
@@ -278,7 +301,8 @@ final class SessionUnderTest {
                     session.upstreamSent(code: Int32(bytes.count), &turn)
                 }
             case .armTimer, .resumeDownstream, .resumeUpstream: break
-            case .acquireUpstream, .cancelUpstream, .releaseUpstream, .shutdownDownstreamWrite,
+            case .authorize, .cancelAuthorization, .acquireUpstream, .cancelUpstream,
+                .releaseUpstream, .shutdownDownstreamWrite,
                 .shutdownUpstreamWrite, .closeDownstream:
                 others.append(action)
             }

@@ -122,6 +122,7 @@ struct FaultyWire: ~Copyable {
                 if clientFlight != nil { violation = "two sends to the client at once" }
                 clientFlight = Flight([session.nextDownstreamSend()])
             case .sendUpstream: sendUpstream()
+            case .authorize, .cancelAuthorization: violation = "no authorizer, yet one was asked"
             case .acquireUpstream(_, let fresh): acquire(fresh: fresh)
             case .cancelUpstream: isConnecting = false
             case .releaseUpstream(let reusable, _): release(reusable: reusable)

@@ -205,7 +205,8 @@ struct SimulatedWire: ~Copyable {
             case .closeDownstream:
                 isClosed = true
                 session.releaseBuffers(environment)
-            case .armTimer, .cancelUpstream, .resumeDownstream, .resumeUpstream,
+            case .armTimer, .authorize, .cancelAuthorization, .cancelUpstream, .resumeDownstream,
+                .resumeUpstream,
                 .shutdownDownstreamWrite, .shutdownUpstreamWrite:
                 break
             }

@@ -65,8 +65,8 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
 
     /// What is known of a request.
     public enum Finding {
-        /// The answer.
-        case hit(Answer)
+        /// The answer, and until when it holds.
+        case hit(Answer, until: Instant)
         /// Nothing: the caller asks, and reports by `answered` or `failed`.
         case ask(Ticket)
         /// The question is under way: the waiter is named when it ends.
@@ -141,7 +141,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         if let place = places[key], isFresh(entries[place], now) {
             entries[place].wasUsed = true
             statistics.hits += 1
-            return .hit(entries[place].answer)
+            return .hit(entries[place].answer, until: entries[place].expiresAt)
         }
         if let ticket = flightOf[key] {
             guard flights[ticket].map({ $0.waiters.count < options.waitersPerFlight }) == true

@@ -34,6 +34,8 @@ public struct DecisionKey: Hashable, Sendable {
         case path
         /// The query.
         case query
+        /// The client's address.
+        case source
         /// All fields of that name, in any case.
         case field(String)
     }
@@ -43,7 +45,9 @@ public struct DecisionKey: Hashable, Sendable {
     /// The key of a request of which the authorizer is told everything.
     public init(_ scope: Scope, _ request: AuthorizationRequest) {
         var text = KeyText(scope)
-        for value in [request.method, request.host, request.path, request.query] {
+        for value in [
+            request.method, request.host, request.path, request.query, request.source,
+        ] {
             text.append(value)
         }
         for field in request.fields {
@@ -62,6 +66,7 @@ public struct DecisionKey: Hashable, Sendable {
             case .host: text.append(request.host)
             case .path: text.append(request.path)
             case .query: text.append(request.query)
+            case .source: text.append(request.source)
             case .field(let name):
                 let values = request.values(ofField: name)
                 text.append("\(values.count)")

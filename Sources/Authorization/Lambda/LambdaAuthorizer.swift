@@ -76,7 +76,7 @@ public struct LambdaAuthorizer: ~Copyable {
         switch cache.find(
             key(request, scope, sources), scope, deadline: deadline, waiter: waiter, now: now)
         {
-        case .hit(let answer): return .decided(outcome(answer, request))
+        case .hit(let answer, _): return .decided(outcome(answer, request))
         case .ask(let ticket): return .invoke(ticket, event: event)
         case .wait(let ticket): return .wait(ticket)
         case .full: return .decided(.refuse(.failure))

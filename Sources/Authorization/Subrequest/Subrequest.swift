@@ -17,7 +17,9 @@ public struct SubrequestOptions: Sendable {
     public let passedFields: [String]
 
     /// Fields of the response that the client gets when nothing else is said.
-    public static let usualPassedFields = ["WWW-Authenticate", "Location", "Set-Cookie"]
+    public static let usualPassedFields = [
+        "Content-Type", "WWW-Authenticate", "Location", "Set-Cookie",
+    ]
 
     /// Questions to `host`.
     ///

@@ -11,17 +11,18 @@ import Telemetry
 final class AdminServer: Sendable {
     private let descriptor: Int32
     private let metrics: [WorkerMetrics]
-    /// Names of the upstreams, in the order of their counters.
-    private let upstreams: Mutex<[String]>
+    /// Names of the upstreams and of the external authorizers, in the order of their counters.
+    private let names: Mutex<(upstreams: [String], authorizers: [String])>
     private let ready = Atomic<Bool>(true)
     private let stopping = Atomic<Bool>(false)
     let boundAddress: String
 
     init(
-        address: SocketAddress, metrics: [WorkerMetrics], upstreams: [String]
+        address: SocketAddress, metrics: [WorkerMetrics], upstreams: [String],
+        authorizers: [String]
     ) throws(GatewayError) {
         self.metrics = metrics
-        self.upstreams = Mutex(upstreams)
+        names = Mutex((upstreams, authorizers))
         do throws(SystemError) {
             descriptor = try Sockets.makeListener(address, backlog: 64)
             boundAddress = try Sockets.localAddress(descriptor).text
@@ -37,8 +38,10 @@ final class AdminServer: Sendable {
         set { ready.store(newValue, ordering: .relaxed) }
     }
 
-    /// The names of the upstreams, in the order of their counters, from now on.
-    func setUpstreams(_ names: [String]) { upstreams.withLock { $0 = names } }
+    /// The names of both, in the order of their counters, from now on.
+    func setNames(upstreams: [String], authorizers: [String]) {
+        names.withLock { $0 = (upstreams, authorizers) }
+    }
 
     func stop() { stopping.store(true, ordering: .relaxed) }
 
@@ -81,9 +84,10 @@ final class AdminServer: Sendable {
         }
         switch words[1] {
         case "/metrics":
+            let (upstreams, authorizers) = names.withLock { $0 }
             send(
                 connection, "200 OK",
-                PrometheusText.render(metrics, upstreams: upstreams.withLock { $0 }))
+                PrometheusText.render(metrics, upstreams: upstreams, authorizers: authorizers))
         case "/healthz": send(connection, "200 OK", "ok\n")
         case "/readyz":
             isReady

@@ -117,6 +117,10 @@ extension Explanation {
             members.append(
                 (rules.isAssurance ? "assurance" : "authorizer", Self.report(rules)))
         }
+        if let externalAuthorizer {
+            // Only the service knows, and it is not asked by an explanation.
+            members.append(("askedAuthorizer", .text(externalAuthorizer)))
+        }
         return .object(members)
     }
 

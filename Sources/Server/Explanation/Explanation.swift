@@ -50,6 +50,8 @@ public struct Explanation {
     private(set) var listing: IdentityListing?
     private(set) var route: RouteExplanation?
     private(set) var upstream: String?
+    /// Name of the external authorizer that the request would be asked about.
+    private(set) var externalAuthorizer: String?
     private(set) var failure: Failure?
 
     /// Whether the client, and its request if there is one, is accepted.
@@ -155,6 +157,9 @@ public struct Explanation {
                 targetBytes: limits.uriBytes), at: time)
         route = explained
         upstream = explained.upstream.map { assembly.settings.upstreams[$0].name }
+        externalAuthorizer = explained.externalAuthorizer.map {
+            assembly.settings.authorizers[$0].name
+        }
         if let refused = explained.refused {
             headers = nil
             failure = Failure(

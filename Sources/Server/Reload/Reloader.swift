@@ -155,6 +155,11 @@ struct Reloader: Sendable {
                 "upstreams have been added or changed more than \(UpstreamSlots.spare) times "
                     + "since the start: restart to go on")
         }
+        guard slots.assign(authorizers: settings.externalAuthorizerNames) else {
+            throw GatewayError(
+                "more than \(UpstreamSlots.spare) external authorizers have been added since the "
+                    + "start: restart to go on")
+        }
         let next = Assembly(settings: settings, files: files, places: places, slots: slots)
         let revocation = try next.check(after: revocation, isForced: trigger == .signal)
         let members = resolve(next)
@@ -169,7 +174,7 @@ struct Reloader: Sendable {
         assembly = next.withoutFiles
         take(revocation)
         for (place, found) in zip(places, members) { addresses[place] = found }
-        admin?.setUpstreams(next.upstreamNames)
+        admin?.setNames(upstreams: next.upstreamNames, authorizers: slots.authorizers)
         for (index, worker) in workers.enumerated() { post(.reload(snapshots[index]), to: worker) }
         snapshots = []
         awaitWorkers(receipt)

@@ -1,0 +1,49 @@
+public import Core
+
+/// What an external authorizer has decided on a request. Immutable: who asks the same shares it.
+public struct ExternalDecision: Sendable {
+    /// What becomes of the request.
+    public enum Verdict: Sendable {
+        /// It may pass, with these complete lines.
+        case allow(lines: [UInt8])
+        /// It may not: the client gets the authorizer's answer.
+        case refuse(AuthorizerReply)
+        /// There is no answer, so that it may not. Why, for the log.
+        case fail(StaticString)
+    }
+
+    /// Where a decision comes from.
+    public enum Source: Sendable {
+        /// It was known.
+        case cache
+        /// The service was asked.
+        case asked
+        /// It was known, is too old, and stands in for an answer that did not come (S29).
+        case stale
+        /// There was no answer.
+        case failed
+
+        /// Name in log lines.
+        public var symbol: StaticString {
+            switch self {
+            case .cache: "cache"
+            case .asked: "asked"
+            case .stale: "stale"
+            case .failed: "failed"
+            }
+        }
+    }
+
+    /// What becomes of the request.
+    public let verdict: Verdict
+    /// Where it comes from.
+    public let source: Source
+    /// Until when it holds for the very same request.
+    public let until: Instant
+
+    init(_ verdict: Verdict, from source: Source, until: Instant) {
+        self.verdict = verdict
+        self.source = source
+        self.until = until
+    }
+}

@@ -1,0 +1,53 @@
+extension KeyTable {
+    /// The keys of authorizers that ask a service.
+    static let externalAuthorizers = [
+        key(
+            "type", .choice(["rules", "http"]), "rules",
+            "Who decides: the rules of this authorizer, or a service that is asked by HTTP."),
+        key("upstream", .text, nil, "Name of the upstream that has the service."),
+        key("host", .text, nil, "Host field of the question; the upstream's name when unset."),
+        key(
+            "method", .text, "GET",
+            "Method of the question, which has no body; that of the request when empty."),
+        key("path", .text, nil, "Path and query of the question; those of the request when unset."),
+        key(
+            "requestHeaders", .list, "",
+            "Header fields of the request that the service gets; all when empty."),
+        key(
+            "responseHeaders", .list, "",
+            "Header fields of a 2xx answer that the request gets; a client's own are removed."),
+        key(
+            "passedStatuses", .list, "",
+            "Statuses that the client gets as the service sent them; 401 and 403 when empty."),
+        key(
+            "passedHeaders", .list, "",
+            "Header fields that the client then gets; Content-Type, WWW-Authenticate, Location and "
+                + "Set-Cookie when empty."),
+        key(
+            "timeout", .duration, "1s",
+            "How long an answer may take, the connection included; without one a request fails."),
+        key(
+            "allowOnFailure", .flag, "false",
+            "Whether requests pass when the service gives no answer; else they get 503."),
+        key(
+            "cacheLifetime", .durationOrZero, "0",
+            "How long an answer that allows is kept, up to 1h; 0 asks for each request."),
+        key("refusalLifetime", .durationOrZero, "0", "How long an answer that refuses is kept."),
+        key(
+            "staleIfError", .durationOrZero, "0",
+            "How long after its time a kept answer that allows may stand in for one that fails."),
+        key(
+            "cacheKey", .list, "",
+            "What of a request an answer depends on, beside the client's certificate: method, "
+                + "host, path, query, source, header:NAME; all that the service gets when empty."),
+        key(
+            "cacheEntries", .integer(1...1_048_576), "4096",
+            "Answers that each worker keeps; those not used make room."),
+    ]
+
+    private static func key(
+        _ name: String, _ kind: ValueKind, _ fallback: String?, _ help: String
+    ) -> ConfigurationKey {
+        ConfigurationKey("authorizers.*.\(name)", kind, fallback, help)
+    }
+}

@@ -1,0 +1,186 @@
+public import Authorization
+public import Core
+public import HTTP
+
+/// A question to an authorizer's service, and its answer, as a pure state machine: events in, the
+/// next step out. It owns the bytes that are sent, never a connection.
+///
+///     waiting ──ready──▶ asking ──received──▶ done
+///        ▲                 └──the reused connection was dead──▶ waiting (a fresh one)
+///        └── a connect failed: another member
+public struct AuthorizerExchange: ~Copyable {
+    /// What is to be done after an event.
+    public enum Step: Equatable {
+        /// Nothing yet.
+        case goesOn
+        /// Let the connection go, which is dead, and take a fresh one.
+        case retry
+        /// The service has answered; its connection may carry another question.
+        case answered(AuthorizerReply, isReusable: Bool)
+        /// There is no answer; why, for the log.
+        case failed(Failure)
+    }
+
+    /// Why there is no answer.
+    public enum Failure: Equatable, Sendable {
+        case noConnection, timeout, reset, malformed, tooLarge, unavailable
+
+        /// What the log says.
+        public var detail: StaticString {
+            switch self {
+            case .noConnection: "no connection to the authorizer's service"
+            case .timeout: "the authorizer's service did not answer in time"
+            case .reset: "the authorizer's service closed the connection"
+            case .malformed: "the authorizer's service sent no HTTP response"
+            case .tooLarge: "the answer of the authorizer's service is too large"
+            case .unavailable: "no place for a question to the authorizer"
+            }
+        }
+    }
+
+    /// Bytes of an answer's body.
+    public static var bodyLimit: Int { 65_536 }
+    /// Connections that are tried, if those before were dead when they were to be used again.
+    private static var attemptLimit: Int { 3 }
+
+    private enum Phase {
+        case head
+        case length(Int)
+        case chunked(ChunkedDecoder)
+        case untilClose
+        case done
+    }
+
+    /// What is sent.
+    public let question: PinnedBytes
+    private let method: Method
+    private var phase = Phase.head
+    private var received: [UInt8] = []
+    private var reply = AuthorizerReply(status: 0)
+    private var keepsAlive = false
+    private var isReused = false
+    private var isSent = false
+    private var attempts = 0
+
+    /// The exchange of `question`, the method of which is HEAD or another.
+    public init(question: [UInt8], isHead: Bool) {
+        self.question = PinnedBytes(question)
+        method = isHead ? .head : .get
+    }
+
+    /// There is a connection, on which the question is being sent; `isReused` when it carried
+    /// another before.
+    public mutating func ready(isReused: Bool) {
+        self.isReused = isReused
+        isSent = false
+        attempts += 1
+    }
+
+    /// The send is done: `code` is its size, or `-errno`.
+    public mutating func sent(code: Int32) -> Step {
+        isSent = true
+        return code < 0 ? ended() : .goesOn
+    }
+
+    /// Bytes came. All are taken.
+    public mutating func received(
+        _ bytes: ByteView, limits: HeadLimits, _ fields: inout HeadStorage
+    ) -> Step {
+        guard case .head = phase else { return receivedBody(bytes) }
+        received += bytes.array
+        let all = received
+        return unsafe all.withUnsafeBytes { raw in
+            unsafe readHead(ByteView(raw), limits, &fields)
+        }
+    }
+
+    private mutating func readHead(
+        _ bytes: ByteView, _ limits: HeadLimits, _ fields: inout HeadStorage
+    ) -> Step {
+        var rest = bytes
+        do throws(ResponseError) {
+            while true {
+                let parsed = try ResponseParser.parse(
+                    rest, method: method, limits: limits, into: &fields)
+                guard case .complete(let head) = parsed else { return .goesOn }
+                guard head.status != 101 else { return fail(.malformed) }
+                if !head.isInformational {
+                    reply = AuthorizerReply(head, in: rest, fields, body: [])
+                    keepsAlive = head.keepAlive
+                    return begin(head.framing, rest.dropFirst(head.headLength))
+                }
+                rest = rest.dropFirst(head.headLength)
+            }
+        } catch {
+            return fail(.malformed)
+        }
+    }
+
+    private mutating func begin(_ framing: BodyFraming, _ rest: ByteView) -> Step {
+        received = []
+        switch framing {
+        case .none: phase = .length(0)
+        case .contentLength(let count):
+            guard count <= UInt64(Self.bodyLimit) else { return fail(.tooLarge) }
+            phase = .length(Int(count))
+        case .chunked: phase = .chunked(ChunkedDecoder())
+        case .untilClose: phase = .untilClose
+        }
+        return receivedBody(rest)
+    }
+
+    private mutating func receivedBody(_ bytes: ByteView) -> Step {
+        switch phase {
+        case .head, .done: return .goesOn
+        case .untilClose:
+            reply.body += bytes.array
+        case .length(let count):
+            reply.body += bytes.prefix(min(count - reply.body.count, bytes.count)).array
+            if reply.body.count == count {
+                return finish(isReusable: keepsAlive && bytes.count <= count)
+            }
+        case .chunked(var decoder):
+            var taken = 0
+            do throws(ChunkedError) {
+                while taken < bytes.count {
+                    let rest = bytes.dropFirst(taken)
+                    switch try decoder.decode(rest) {
+                    case .data(let range):
+                        reply.body += rest[range].array
+                        taken += range.end
+                    case .needMore(let consumed): taken += consumed
+                    case .finished(let consumed):
+                        return finish(isReusable: keepsAlive && taken + consumed == bytes.count)
+                    }
+                    guard reply.body.count <= Self.bodyLimit else { break }
+                }
+            } catch {
+                return fail(.malformed)
+            }
+            phase = .chunked(decoder)
+        }
+        return reply.body.count > Self.bodyLimit ? fail(.tooLarge) : .goesOn
+    }
+
+    /// The connection ended (`isClean`), or failed.
+    public mutating func ended(isClean: Bool = false) -> Step {
+        switch phase {
+        case .done: return .goesOn
+        case .untilClose where isClean: return finish(isReusable: false)
+        case .head where received.isEmpty && isReused && attempts < Self.attemptLimit:
+            // It was closed before the question came.
+            return .retry
+        case .head, .length, .chunked, .untilClose: return fail(.reset)
+        }
+    }
+
+    private mutating func finish(isReusable: Bool) -> Step {
+        phase = .done
+        return .answered(reply, isReusable: isReusable && isSent)
+    }
+
+    private mutating func fail(_ failure: Failure) -> Step {
+        phase = .done
+        return .failed(failure)
+    }
+}

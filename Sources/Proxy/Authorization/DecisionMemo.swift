@@ -1,0 +1,33 @@
+import Authorization
+import Core
+
+/// An external authorizer's decision on the last request of a connection.
+///
+/// A request that is the same byte by byte is the same question (S27), so that a client that
+/// repeats itself costs a comparison.
+final class DecisionMemo {
+    /// Longer heads are not remembered.
+    private static let headLimit = 4_096
+
+    let decision: ExternalDecision
+    private let head: [UInt8]
+    /// The last second of the client's chain, since 1970.
+    private let deadline: Int64
+
+    /// Remembers `decision` on the request whose head is `head`; nil for what does not hold, or is
+    /// not worth it.
+    init?(_ decision: ExternalDecision, on head: ByteView, deadline: Int64, now: Now) {
+        guard case .allow = decision.verdict, head.count <= Self.headLimit,
+            now.monotonic < decision.until
+        else { return nil }
+        self.decision = decision
+        self.head = head.array
+        self.deadline = deadline
+    }
+
+    /// Whether it is about the request whose head is `other`, and holds.
+    func holds(for other: ByteView, now: Now) -> Bool {
+        guard now.monotonic < decision.until, now.wallSeconds <= deadline else { return false }
+        return unsafe head.withUnsafeBytes { unsafe ByteView($0).equals(other) }
+    }
+}
