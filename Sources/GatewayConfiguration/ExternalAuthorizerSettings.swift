@@ -5,8 +5,8 @@ public import Core
 public struct ExternalAuthorizerSettings: Sendable {
     /// Index into `GatewaySettings.upstreams`.
     public var upstream: Int
-    /// The question, and what its answer means.
-    public var subrequest: SubrequestOptions
+    /// What is asked, and how.
+    public var service: ExternalAuthorizerOptions.Service
     /// How long an answer may take.
     public var timeout = Nanoseconds.seconds(1)
     /// Whether requests pass without one.
@@ -15,6 +15,14 @@ public struct ExternalAuthorizerSettings: Sendable {
     public var keyParts: [DecisionKey.Part]?
     /// How answers are kept.
     public var cache = DecisionCacheOptions()
+
+    /// Names of fields that the authorizer sets, and no client.
+    public var ownedNames: [String] {
+        switch service {
+        case .http(let subrequest): subrequest.ownedNames
+        case .function(let function): function.authorizer.mapping.ownedNames
+        }
+    }
 }
 
 extension GatewaySettings {

@@ -2,14 +2,18 @@ extension KeyTable {
     /// The keys of authorizers that ask a service.
     static let externalAuthorizers = [
         key(
-            "type", .choice(["rules", "http"]), "rules",
-            "Who decides: the rules of this authorizer, or a service that is asked by HTTP."),
+            "type", .choice(["rules", "http", "lambda"]), "rules",
+            "Who decides: the rules of this authorizer, a service that is asked by HTTP, or an "
+                + "authorizer function of API Gateway's kind."),
         key("upstream", .text, nil, "Name of the upstream that has the service."),
         key("host", .text, nil, "Host field of the question; the upstream's name when unset."),
         key(
             "method", .text, "GET",
             "Method of the question, which has no body; that of the request when empty."),
-        key("path", .text, nil, "Path and query of the question; those of the request when unset."),
+        key(
+            "path", .text, nil,
+            "Path and query of the question; those of the request when unset, or those by which "
+                + "the Runtime Interface Emulator invokes its function."),
         key(
             "requestHeaders", .list, "",
             "Header fields of the request that the service gets; all when empty."),
@@ -43,6 +47,31 @@ extension KeyTable {
         key(
             "cacheEntries", .integer(1...1_048_576), "4096",
             "Answers that each worker keeps; those not used make room."),
+    ]
+
+    /// The keys of authorizers that ask a function.
+    static let functionAuthorizers = [
+        key(
+            "format", .choice(["rest", "http-1.0", "http-2.0", "http-2.0-simple"]), "http-2.0",
+            "Which event the function gets and how it answers: that of a REST API or of an HTTP "
+                + "API; with -simple it says isAuthorized, otherwise it answers by a policy."),
+        key(
+            "identitySources", .list, "",
+            "What the function knows clients by, as $request.header.NAME or, with the format rest, "
+                + "method.request.header.NAME; without one of them a request gets 401."),
+        key(
+            "headers.*", .text, nil,
+            "Header field that the request gets, as $context.authorizer.NAME or, with the format "
+                + "rest, context.authorizer.NAME; a client's own are removed."),
+        key("apiId", .text, "postern", "API that the function believes it belongs to."),
+        key("stage", .text, "$default", "Stage of that API."),
+        key("resource", .text, "$default", "Resource or route key of that API."),
+        key("region", .text, "us-east-1", "AWS region of that API, in resource names."),
+        key("account", .text, "123456789012", "AWS account of that API, in resource names."),
+        key(
+            "serialNumber", .choice(["decimal", "colons"]), "decimal",
+            "How the function gets a certificate's serial number: in decimal, or in hexadecimal "
+                + "with colons."),
     ]
 
     private static func key(

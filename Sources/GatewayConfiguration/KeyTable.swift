@@ -79,7 +79,8 @@ public enum KeyTable {
 
     /// The keys, in the order of the reference.
     public static let keys: [ConfigurationKey] =
-        general + edge + identity + externalAuthorizers + authorizers
+        general + edge + identity + externalAuthorizers + functionAuthorizers
+        + authorizers
         + trust + revocation + upstream + tls + protocols
         + tuning
 

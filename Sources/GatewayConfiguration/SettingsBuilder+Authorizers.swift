@@ -7,11 +7,12 @@ extension SettingsBuilder {
         let base = "authorizers.\(name)."
         var authorizer = AuthorizerSettings()
         authorizer.name = name
-        guard reader.choice(base + "type") == "rules" else {
-            authorizer.external = externalAuthorizer(name, base)
+        let type = reader.choice(base + "type")
+        checkKeys(of: type, base)
+        guard type == "rules" else {
+            authorizer.external = externalAuthorizer(isFunction: type == "lambda", base)
             return authorizer
         }
-        checkNoService(base)
         authorizer.isReportOnly = reader.flag(base + "reportOnly")
         authorizer.rules = reader.names(below: base + "rules").map { name in
             rule(name, base + "rules.\(name).")

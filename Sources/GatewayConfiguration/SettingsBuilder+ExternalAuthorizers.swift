@@ -3,35 +3,51 @@ import Core
 import HTTP
 
 extension SettingsBuilder {
-    /// The keys that only an authorizer that asks a service has.
-    private static let externalKeys = KeyTable.externalAuthorizers.map {
-        $0.pattern.dropFirst("authorizers.*.".count)
-    }.filter { $0 != "type" }
+    /// Keys that authorizers of `type` have no use for, and the types that have.
+    private static func foreignKeys(_ type: String) -> [(key: String, types: String)] {
+        let forService = [
+            "method", "requestHeaders", "responseHeaders", "passedStatuses", "passedHeaders",
+            "cacheKey",
+        ]
+        let function = names(KeyTable.functionAuthorizers)
+        let external = names(KeyTable.externalAuthorizers).filter { $0 != "type" }
+        switch type {
+        case "rules": return (external + function).map { ($0, "'http' or 'lambda'") }
+        case "http": return function.map { ($0, "'lambda'") } + rules
+        default: return forService.map { ($0, "'http'") } + rules
+        }
+    }
 
-    /// An authorizer by rules has no use for what says how a service is asked.
-    mutating func checkNoService(_ base: String) {
-        for key in Self.externalKeys where reader.isGiven(base + key) {
-            reader.fail(base + key, "is for authorizers of the type 'http'")
+    private static let rules = [("reportOnly", "'rules'"), ("rules", "'rules'")]
+
+    private static func names(_ keys: [ConfigurationKey]) -> [String] {
+        keys.map { String($0.components[2]) }
+    }
+
+    /// What only another type of authorizer has a use for is a mistake.
+    mutating func checkKeys(of type: String, _ base: String) {
+        for (key, types) in Self.foreignKeys(type)
+        where reader.isGiven(base + key) || reader.hasSection(base + key) {
+            reader.fail(base + key, "is for authorizers of the type \(types)")
         }
     }
 
     mutating func externalAuthorizer(
-        _ name: String, _ base: String
+        isFunction: Bool, _ base: String
     ) -> ExternalAuthorizerSettings? {
-        for key in ["reportOnly", "rules"]
-        where reader.isGiven(base + key) || reader.hasSection(base + key) {
-            reader.fail(base + key, "is for authorizers of the type 'rules'")
-        }
         let upstream = reader.required(base + "upstream")
         let names = settings.upstreams.map(\.name)
         let index = names.firstIndex(of: upstream)
         if index == nil, !upstream.isEmpty {
             reader.fail(base + "upstream", unknown("upstream", upstream, names))
         }
-        let subrequest = subrequest(upstream, base)
+        let service: ExternalAuthorizerOptions.Service? =
+            isFunction
+            ? function(upstream, base).map { .function($0) }
+            : subrequest(upstream, base).map { .http($0) }
         var external: ExternalAuthorizerSettings?
-        if let index, let subrequest {
-            external = ExternalAuthorizerSettings(upstream: index, subrequest: subrequest)
+        if let index, let service {
+            external = ExternalAuthorizerSettings(upstream: index, service: service)
         }
         external?.timeout = reader.duration(base + "timeout")
         external?.allowsOnFailure = reader.flag(base + "allowOnFailure")
@@ -40,18 +56,24 @@ extension SettingsBuilder {
         return external
     }
 
-    private mutating func subrequest(_ upstream: String, _ base: String) -> SubrequestOptions? {
+    /// Host, and path and query, of the question.
+    mutating func target(_ upstream: String, _ base: String) -> (host: String, path: String?) {
         let host = reader.text(base + "host") ?? upstream
         if !host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) {
             reader.fail(base + "host", "'\(host)' is no host")
         }
-        let method = reader.text(base + "method") ?? ""
-        if !method.utf8.allSatisfy({ (0x41...0x5a).contains($0) }) || method == "CONNECT" {
-            reader.fail(base + "method", "'\(method)' is no method, such as GET, HEAD or POST")
-        }
         let path = reader.text(base + "path")
         if let path, !path.hasPrefix("/") || !path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) {
             reader.fail(base + "path", "'\(path)' is no path, which begins with '/'")
+        }
+        return (host, path)
+    }
+
+    private mutating func subrequest(_ upstream: String, _ base: String) -> SubrequestOptions? {
+        let (host, path) = target(upstream, base)
+        let method = reader.text(base + "method") ?? ""
+        if !method.utf8.allSatisfy({ (0x41...0x5a).contains($0) }) || method == "CONNECT" {
+            reader.fail(base + "method", "'\(method)' is no method, such as GET, HEAD or POST")
         }
         let copied = names(base + "responseHeaders")
         let passed = names(base + "passedHeaders")
@@ -85,14 +107,16 @@ extension SettingsBuilder {
     mutating func checkAuthorizerFields() {
         let identity = settings.identityNames.map { $0.lowercased() }
         for authorizer in settings.authorizers {
-            for name in authorizer.external?.subrequest.ownedNames ?? [] {
+            for name in authorizer.external?.ownedNames ?? [] {
                 let folded = name.lowercased()
                 guard
                     identity.contains(folded) || folded.hasPrefix("x-forwarded-")
                         || ["forwarded", "x-real-ip", "x-request-id", "via"].contains(folded)
                 else { continue }
+                let base = "authorizers.\(authorizer.name)."
+                let key = "headers.\(name)"
                 reader.fail(
-                    "authorizers.\(authorizer.name).responseHeaders",
+                    base + (reader.isGiven(base + key) ? key : "responseHeaders"),
                     "'\(name)' is set by the gateway itself")
             }
         }

@@ -29,6 +29,7 @@ extension RefusalReason {
     /// The reason that stands for a parser's status.
     init(status: UInt16) {
         switch status {
+        case 403: self = .identityRefused
         case 405: self = .methodNotAllowed
         case 413: self = .bodyTooLarge
         case 414: self = .uriTooLong

@@ -16,7 +16,8 @@ extension Session {
         refuse(.notAuthorized, Denial.notAuthorized.detail, reply: reply, &turn)
     }
 
-    private mutating func refuse(
+    /// Answers with an error, or what an external authorizer said.
+    mutating func refuse(
         _ reason: RefusalReason, _ detail: StaticString, reply: AuthorizerReply?,
         _ turn: inout Turn
     ) {

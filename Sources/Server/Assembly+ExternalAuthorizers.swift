@@ -12,7 +12,7 @@ extension Assembly {
             else { return nil }
             var options = ExternalAuthorizerOptions(
                 name: authorizer.name, upstream: places[external.upstream], counters: counters,
-                subrequest: external.subrequest)
+                service: external.service)
             options.timeout = external.timeout
             options.allowsOnFailure = external.allowsOnFailure
             options.keyParts = external.keyParts
@@ -23,6 +23,6 @@ extension Assembly {
 
     /// Names of fields that external authorizers set, and no client.
     var authorizerFields: [String] {
-        settings.authorizers.flatMap { $0.external?.subrequest.ownedNames ?? [] }
+        settings.authorizers.flatMap { $0.external?.ownedNames ?? [] }
     }
 }

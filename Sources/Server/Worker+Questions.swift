@@ -42,19 +42,19 @@ extension Worker where Loop: ~Copyable {
         guard let handle = questions.nextHandle else {
             // Nobody else waits for it yet.
             let failure = AuthorizerExchange.Failure.unavailable.detail
-            let (_, decision) = authorizer.failed(asked.ticket, failure, now: turn.now)
-            clients[client].session.decided(by: decision, &turn)
+            let (_, answer) = authorizer.failed(asked.ticket, failure, now: turn.now)
+            clients[client].session.decided(by: answer, &turn)
             return
         }
         turn.environment.metrics.increment(
             .questions, authorizer: authorizer.options.counters)
         let now = turn.now.monotonic
         let user = Owner(.question, handle)
-        let isHead = authorizer.options.subrequest.method == "HEAD"
         _ = questions.insert(
             Question(
                 authorizer: authorizer, ticket: asked.ticket,
-                exchange: AuthorizerExchange(question: asked.bytes, isHead: isHead), began: now,
+                exchange: AuthorizerExchange(
+                    question: asked.bytes, isHead: authorizer.options.isHead), began: now,
                 timer: timers.schedule(
                     owner: user.rawValue, at: now + authorizer.options.timeout)))
         acquire(upstream: authorizer.options.upstream, for: user, fresh: false)
@@ -98,9 +98,9 @@ extension Worker where Loop: ~Copyable {
         case .answered(let reply, let isReusable):
             letGo(handle, reusable: isReusable, healthy: true)
             let question = finish(handle)
-            let (waiters, decision) = question.authorizer.answered(
+            let (waiters, answer) = question.authorizer.answered(
                 question.ticket, reply, now: turn.now)
-            tell(waiters, decision)
+            tell(waiters, answer)
         case .failed(let failure): fail(handle, failure)
         }
     }
@@ -130,9 +130,9 @@ extension Worker where Loop: ~Copyable {
             pools[poolHandle(questions[handle].upstream)].cancel(waiter: user.rawValue)
         }
         let question = finish(handle)
-        let (waiters, decision) = question.authorizer.failed(
+        let (waiters, answer) = question.authorizer.failed(
             question.ticket, failure.detail, now: turn.now)
-        tell(waiters, decision)
+        tell(waiters, answer)
     }
 
     private mutating func letGo(_ handle: SlabHandle, reusable: Bool, healthy: Bool) {
@@ -153,11 +153,11 @@ extension Worker where Loop: ~Copyable {
         return question
     }
 
-    private mutating func tell(_ waiters: [UInt64], _ decision: ExternalDecision) {
+    private mutating func tell(_ waiters: [UInt64], _ answer: ExternalAnswer) {
         for waiter in waiters {
             let client = Owner(rawValue: waiter).handle
             guard clients.contains(client), !clients[client].isClosing else { continue }
-            clients[client].session.decided(by: decision, &turn)
+            clients[client].session.decided(by: answer, &turn)
             perform(for: client)
         }
     }

@@ -89,8 +89,11 @@ struct LambdaAuthorizerTests {
             principal: "p", fields: [.init("X-Sub", "CN=client1")])
         #expect(authorizer.outcome(told.answer, request("/pets/1")) == allowed)
         #expect(authorizer.outcome(told.answer, request("/admin")) == .refuse(.implicitDeny))
-        #expect(begin(&authorizer, request("/pets/2"), 2) == .decided(allowed))
-        #expect(begin(&authorizer, request("/admin"), 2) == .decided(.refuse(.implicitDeny)))
+        #expect(
+            begin(&authorizer, request("/pets/2"), 2) == .known(allowed, until: at(301).monotonic))
+        #expect(
+            begin(&authorizer, request("/admin"), 2)
+                == .known(.refuse(.implicitDeny), until: at(301).monotonic))
         // Another token, and another certificate with the same one, are other questions.
         _ = try self.ticket(begin(&authorizer, request("/pets/1", token: "u"), 2))
         _ = try self.ticket(begin(&authorizer, request("/pets/1"), 2, leaf: 2))
@@ -118,7 +121,7 @@ struct LambdaAuthorizerTests {
             var authorizer = try authorizer(format, sources: sources)
             let first = try ticket(begin(&authorizer, request("/public")))
             _ = authorizer.received(reply(body), from: Self.target, for: first, now: at(0))
-            guard case .decided(.allow) = begin(&authorizer, request("/public"), 1) else {
+            guard case .known(.allow, _) = begin(&authorizer, request("/public"), 1) else {
                 Issue.record("asked again")
                 return
             }
@@ -140,7 +143,9 @@ struct LambdaAuthorizerTests {
                 Issue.record("allowed")
                 return
             }
-            #expect(begin(&authorizer, request("/"), 4) == .decided(outcome))
+            #expect(
+                begin(&authorizer, request("/"), 4)
+                    == .known(outcome, until: at(5).monotonic))
             _ = try ticket(begin(&authorizer, request("/"), 5))
         }
     }

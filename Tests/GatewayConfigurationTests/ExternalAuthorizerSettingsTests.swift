@@ -21,15 +21,20 @@ struct ExternalAuthorizerSettingsTests {
             environment: ["POSTERN_AUTHORIZERS__SERVICE__TIMEOUT": "250ms"], overrides: [])
     }
 
+    private func subrequest(_ settings: ExternalAuthorizerSettings) -> SubrequestOptions? {
+        if case .http(let options) = settings.service { options } else { nil }
+    }
+
     @Test("every key finds its place, and the defaults ask each time and fail closed")
     func values() throws {
         let plain = try #require(
             try load("type: http, upstream: backend").authorizers[0].external)
+        let usual = try #require(subrequest(plain))
         #expect(plain.timeout == .milliseconds(250) && !plain.allowsOnFailure)
         #expect(plain.cache.lifetime == .zero && plain.keyParts == nil)
-        #expect(plain.subrequest.host == "backend" && plain.subrequest.method == "GET")
-        #expect(plain.subrequest.passedStatuses == [401, 403])
-        #expect(plain.subrequest.target == nil && plain.subrequest.forwardedFields == nil)
+        #expect(usual.host == "backend" && usual.method == "GET")
+        #expect(usual.passedStatuses == [401, 403])
+        #expect(usual.target == nil && usual.forwardedFields == nil)
         let full = try #require(
             try load(
                 """
@@ -40,18 +45,51 @@ struct ExternalAuthorizerSettingsTests {
                 cacheKey: [path, source, 'header:Cookie']
                 """
             ).authorizers[0].external)
-        #expect(full.subrequest.method == nil && full.subrequest.target == "/a?b")
-        #expect(full.subrequest.forwardedFields == ["Cookie"])
-        #expect(full.subrequest.ownedNames == ["X-User"])
-        #expect(full.subrequest.passedFields == ["Location"])
-        #expect(full.subrequest.passedStatuses == [302] && full.allowsOnFailure)
+        let chosen = try #require(subrequest(full))
+        #expect(chosen.method == nil && chosen.target == "/a?b")
+        #expect(chosen.forwardedFields == ["Cookie"])
+        #expect(chosen.ownedNames == ["X-User"])
+        #expect(chosen.passedFields == ["Location"])
+        #expect(chosen.passedStatuses == [302] && full.allowsOnFailure)
         #expect(full.keyParts == [.path, .source, .field("Cookie")])
         #expect(full.cache.lifetime == .seconds(60) && full.cache.staleIfError == .seconds(10))
         #expect(full.cache.refusalLifetime == .seconds(5) && full.cache.capacity == 7)
     }
 
+    @Test("a function is told what it belongs to, by the emulator or any path") func functions()
+        throws
+    {
+        let plain = try #require(
+            try load("type: lambda, upstream: backend").authorizers[0].external)
+        guard case .function(let emulated) = plain.service else {
+            Issue.record("no function")
+            return
+        }
+        #expect(emulated.target == .emulator(host: "backend") && emulated.serial == .decimal)
+        #expect(emulated.authorizer.api.format == .http2)
+        #expect(emulated.authorizer.api.stage == "$default")
+        #expect(emulated.authorizer.identitySources.isEmpty && plain.ownedNames.isEmpty)
+        let full = try #require(
+            try load(
+                """
+                type: lambda, upstream: backend, host: h, path: /f, format: rest, apiId: i,
+                stage: s, resource: /r, region: eu-west-1, account: '1', serialNumber: colons,
+                identitySources: [method.request.header.Token], headers: {X-A: context.path}
+                """
+            ).authorizers[0].external)
+        guard case .function(let own) = full.service else {
+            Issue.record("no function")
+            return
+        }
+        #expect(own.target == .http(host: "h", path: "/f") && own.serial == .colons)
+        let api = own.authorizer.api
+        #expect(api.format == .rest && api.identifier == "i" && api.stage == "s")
+        #expect(api.resource == "/r" && api.region == "eu-west-1" && api.account == "1")
+        #expect(!own.authorizer.identitySources.isEmpty && full.ownedNames == ["X-A"])
+    }
+
     static let wrong: [(String, String)] = [
-        ("type: lambada", "type: 'lambada' is not one of rules, http"),
+        ("type: lambada", "type: 'lambada' is not one of rules, http, lambda"),
         ("type: http", "authorizers.service.upstream: is required"),
         ("type: http, upstream: backed", "there is no upstream 'backed' (did you mean 'backend'?)"),
         ("type: http, upstream: backend, rules: {a: {effect: allow}}", "rules: is for authorizers"),
@@ -68,6 +106,30 @@ struct ExternalAuthorizerSettingsTests {
         ("type: http, upstream: backend, cacheLifetime: 2h", "cacheLifetime: is longer than 1h"),
         ("type: http, upstream: backend, staleIfError: 1s", "staleIfError: has no effect"),
         ("type: http, upstream: backend, cacheLifetime: 1s, cacheKey: [x]", "'x' is not one of"),
+        ("type: http, upstream: backend, format: rest", "format: is for authorizers of the type"),
+        ("type: http, upstream: backend, headers: {A: b}", "headers: is for authorizers of the"),
+        ("type: lambda, upstream: backend, method: GET", "method: is for authorizers of the type"),
+        (
+            "type: lambda, upstream: backend, format: http-3",
+            "'http-3' is not one of rest, http-1.0"
+        ),
+        ("type: lambda, upstream: backend, stage: a/b", "stage: 'a/b' has blanks or one of"),
+        (
+            "type: lambda, upstream: backend, identitySources: [Token]",
+            "identitySources: 'Token' is not one of: a header"
+        ),
+        (
+            "type: lambda, upstream: backend, headers: {Host: $context.path}",
+            "headers.Host: 'Host' is no field that an authorizer may set"
+        ),
+        (
+            "type: lambda, upstream: backend, headers: {X-A: $context.x}",
+            "headers.X-A: '$context.x' is not one of: $request.header.NAME"
+        ),
+        (
+            "type: lambda, upstream: backend, headers: {X-Request-Id: $context.requestId}",
+            "headers.X-Request-Id: 'X-Request-Id' is set by the gateway itself"
+        ),
     ]
 
     @Test("mistakes are named with their place, key and what is allowed", arguments: wrong)

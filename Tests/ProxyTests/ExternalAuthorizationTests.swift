@@ -17,7 +17,7 @@ import Testing
     ) throws -> (SessionUnderTest, ExternalAuthorizer) {
         let subrequest = try SubrequestOptions(host: "auth", copiedFields: ["X-User"])
         var options = ExternalAuthorizerOptions(
-            name: "service", upstream: 0, counters: 0, subrequest: subrequest)
+            name: "service", upstream: 0, counters: 0, service: .http(subrequest))
         options.cache.lifetime = .seconds(lifetime)
         options.allowsOnFailure = allowsOnFailure
         let authorizer = ExternalAuthorizer(options)
@@ -47,7 +47,7 @@ import Testing
         #expect(actions.isEmpty && text.contains("X-Client-Cert-Sub: CN=client1\r\n"))
         #expect(!text.contains("evil") && text.hasPrefix("GET /a HTTP/1.1\r\nHost: auth\r\n"))
         #expect(
-            test.decide(authorizer.answered(question.ticket, zoe, now: test.now).decision)
+            test.decide(authorizer.answered(question.ticket, zoe, now: test.now).answer)
                 == Self.acquire)
         _ = test.connect()
         #expect(test.forwarded.contains("X-User: zoe\r\n") && !test.forwarded.contains("evil"))
@@ -60,7 +60,7 @@ import Testing
         let (test, authorizer) = try session(lifetime: 10)
         #expect(test.send(get("/public")) == [.authorize])
         let question = try #require(test.findDecision().question)
-        _ = test.decide(authorizer.answered(question.ticket, zoe, now: test.now).decision)
+        _ = test.decide(authorizer.answered(question.ticket, zoe, now: test.now).answer)
         serve(test)
         for _ in 0..<3 {
             #expect(test.send(get("/public")) == Self.acquire)
@@ -76,7 +76,7 @@ import Testing
         ] {
             #expect(test.send(other) == [.authorize], "\(other)")
             let question = try #require(test.findDecision().question)
-            let failed = authorizer.failed(question.ticket, "no", now: test.now).decision
+            let failed = authorizer.failed(question.ticket, "no", now: test.now).answer
             #expect(test.decide(failed).isEmpty)
             #expect(test.takeStatus() == "HTTP/1.1 503 Service Unavailable")
         }
@@ -92,7 +92,7 @@ import Testing
         let (test, authorizer) = try session(lifetime: 60)
         #expect(test.send(get("/")) == [.authorize])
         let question = try #require(test.findDecision().question)
-        _ = test.decide(authorizer.answered(question.ticket, zoe, now: test.now).decision)
+        _ = test.decide(authorizer.answered(question.ticket, zoe, now: test.now).answer)
         serve(test)
         _ = try test.reload(authorizer: ExternalAuthorizer(authorizer.options))
         #expect(test.send(get("/")) == [.authorize])
@@ -105,7 +105,7 @@ import Testing
         _ = test.send(get("/"))
         let question = try #require(test.findDecision().question)
         _ = try test.revoke()
-        let actions = test.decide(authorizer.answered(question.ticket, zoe, now: test.now).decision)
+        let actions = test.decide(authorizer.answered(question.ticket, zoe, now: test.now).answer)
         #expect(!actions.contains(Self.acquire[0]))
         #expect(test.takeStatus() == "HTTP/1.1 421 Misdirected Request")
     }
@@ -118,7 +118,7 @@ import Testing
         let reply = AuthorizerReply(
             status: 401, fields: [.init("WWW-Authenticate", "X")], body: Array("no".utf8))
         #expect(
-            test.decide(authorizer.answered(question.ticket, reply, now: test.now).decision)
+            test.decide(authorizer.answered(question.ticket, reply, now: test.now).answer)
                 .isEmpty)
         #expect(
             test.takeReceived()
@@ -129,7 +129,7 @@ import Testing
         let (open, lenient) = try session(allowsOnFailure: true)
         _ = open.send(get("/"))
         let asked = try #require(open.findDecision().question)
-        let decision = lenient.failed(asked.ticket, "no", now: open.now).decision
+        let decision = lenient.failed(asked.ticket, "no", now: open.now).answer
         #expect(open.decide(decision) == Self.acquire)
         #expect(open.metrics.value(of: .failed, authorizer: 0) == 1)
     }

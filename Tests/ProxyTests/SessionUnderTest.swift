@@ -77,7 +77,7 @@ final class SessionUnderTest {
         }
         let owned =
             ([headers] + routeHeaders).flatMap(\.ownedNames)
-            + (authorizer?.options.subrequest.ownedNames ?? [])
+            + (authorizer == nil ? [] : ["X-User"])
         return RoutingTable(
             virtualHosts: [
                 VirtualHost(
@@ -235,8 +235,8 @@ final class SessionUnderTest {
     }
 
     /// The authorizer has decided.
-    func decide(_ decision: ExternalDecision) -> [Action] {
-        session.decided(by: decision, &turn)
+    func decide(_ answer: ExternalAnswer) -> [Action] {
+        session.decided(by: answer, &turn)
         return actions()
     }
 

@@ -46,6 +46,11 @@ public struct DecisionCacheStatistics: Equatable, Sendable {
     public init() {}
 }
 
+/// A question under way.
+public struct DecisionTicket: Hashable, Sendable {
+    fileprivate let number: UInt64
+}
+
 /// The answers of one authorizer, and the questions that are under way: each is asked once, however
 /// many requests wait for it.
 ///
@@ -59,9 +64,7 @@ public struct DecisionCacheStatistics: Equatable, Sendable {
 /// comes for a ticket that is unknown is late, and not believed.
 public struct DecisionCache<Answer: Sendable>: ~Copyable {
     /// A question under way.
-    public struct Ticket: Hashable, Sendable {
-        fileprivate let number: UInt64
-    }
+    public typealias Ticket = DecisionTicket
 
     /// What is known of a request.
     public enum Finding {

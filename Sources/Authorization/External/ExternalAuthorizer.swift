@@ -2,30 +2,52 @@ public import Core
 
 /// An authorizer that asks a service, as it is configured.
 public struct ExternalAuthorizerOptions: Sendable {
+    /// What is asked, and how.
+    public enum Service: Sendable {
+        /// A service of one's own, by a request about the request.
+        case http(SubrequestOptions)
+        /// An authorizer function of API Gateway's kind.
+        case function(FunctionOptions)
+    }
+
     /// Name in the configuration.
     public var name: String
     /// Index of the upstream that has the service.
     public var upstream: Int
     /// Position of its counters.
     public var counters: Int
-    /// How the service is asked.
-    public var subrequest: SubrequestOptions
+    /// What is asked, and how.
+    public var service: Service
     /// How long an answer may take, with all that is needed for it.
     public var timeout = Nanoseconds.seconds(1)
     /// Whether requests pass when there is no answer.
     public var allowsOnFailure = false
-    /// What of a request an answer depends on; nil for all that the service is told.
+    /// What of a request an answer of a service of one's own depends on; nil for all that it is
+    /// told. A function says so by its identity sources.
     public var keyParts: [DecisionKey.Part]?
     /// How answers are kept.
     public var cache = DecisionCacheOptions()
 
-    /// An authorizer that asks `upstream` by `subrequest`.
-    public init(name: String, upstream: Int, counters: Int, subrequest: SubrequestOptions) {
+    /// An authorizer that asks `service`, which `upstream` has.
+    public init(name: String, upstream: Int, counters: Int, service: Service) {
         self.name = name
         self.upstream = upstream
         self.counters = counters
-        self.subrequest = subrequest
+        self.service = service
     }
+
+    /// Whether an answer has no body, whatever it says.
+    public var isHead: Bool {
+        if case .http(let options) = service { options.method == "HEAD" } else { false }
+    }
+}
+
+/// An answer for all who waited for it.
+public enum ExternalAnswer: Sendable {
+    /// The decision on each of their requests.
+    case decision(ExternalDecision)
+    /// An answer that decides on each request by itself.
+    case function(LambdaAuthorizer.Answer, ExternalDecision.Source, until: Instant)
 }
 
 /// Decides on requests by what a service answers. Whoever has connections asks it; nothing here
@@ -34,13 +56,13 @@ public struct ExternalAuthorizerOptions: Sendable {
 ///     begin ──▶ decided
 ///           ├─▶ ask: send the question; then `answered` or `failed`
 ///           └─▶ wait (another's question is the same)
-///     answered, failed ──▶ who waited, and the decision
+///     answered, failed ──▶ who waited, and what `decision` needs to decide on their requests
 ///
 /// One for each worker and generation of the configuration, so that no answer outlives the rules
 /// it was asked for under (S27); not to be shared between threads.
 public final class ExternalAuthorizer {
     /// A question under way.
-    public typealias Ticket = DecisionCache<Subrequest.Outcome>.Ticket
+    public typealias Ticket = DecisionTicket
 
     /// What is to be done for a request.
     public enum Step {
@@ -54,21 +76,24 @@ public final class ExternalAuthorizer {
 
     /// How it is configured.
     public let options: ExternalAuthorizerOptions
-    private let subrequest: Subrequest
-    private var cache: DecisionCache<Subrequest.Outcome>
-
-    /// Bytes of the fields that a request may get.
-    private static let lineLimit = 16_384
+    // Invariant: one of them is there.
+    private var service: ServiceDecisions?
+    private var function: FunctionDecisions?
 
     /// An authorizer that knows no answer yet.
     public init(_ options: ExternalAuthorizerOptions) {
         self.options = options
-        subrequest = Subrequest(options.subrequest)
-        cache = DecisionCache(options.cache)
+        switch options.service {
+        case .http(let subrequest): service = ServiceDecisions(options, subrequest)
+        case .function(let settings): function = FunctionDecisions(options, settings)
+        }
     }
 
-    /// What the cache has done so far.
-    public var statistics: DecisionCacheStatistics { cache.statistics }
+    /// How the function is told of certificates; nil when a service of one's own is asked, which
+    /// gets identity headers instead.
+    public var certificateStyle: CertificateText.SerialStyle? {
+        if case .function(let settings) = options.service { settings.serial } else { nil }
+    }
 
     /// Begins to decide on `request`. `identityLines` say who the client is, `scope` who asks,
     /// `deadline` is the last second of the client's chain, `waiter` who is told of the answer.
@@ -76,76 +101,80 @@ public final class ExternalAuthorizer {
         _ request: AuthorizationRequest, identityLines: [UInt8], _ scope: DecisionKey.Scope,
         deadline: Int64, waiter: UInt64, now: Now
     ) -> Step {
-        let key =
-            options.keyParts.map { DecisionKey(scope, request, parts: $0) }
-            ?? DecisionKey(scope, request)
-        switch cache.find(
-            key, identity: scope.leaf, deadline: deadline, waiter: waiter, now: now)
-        {
-        case .hit(let outcome, let until):
-            return .decided(decision(outcome, from: .cache, until: until))
-        case .ask(let ticket):
-            return .ask(ticket, question: subrequest.bytes(request, identityLines: identityLines))
-        case .wait(let ticket): return .wait(ticket)
-        case .full: return .decided(failure("too many questions to the authorizer", now))
-        }
+        let step =
+            service?.begin(
+                request, identityLines, scope, deadline: deadline, waiter: waiter, now: now)
+            ?? function?.begin(request, scope, deadline: deadline, waiter: waiter, now: now)
+        guard let step else { preconditionFailure("an authorizer asks something") }
+        guard case .decided(let decision) = step else { return step }
+        return .decided(lenient(decision))
     }
 
     /// The service has answered the question of `ticket` by `reply`.
     ///
-    /// - Returns: who waits, and the decision.
+    /// - Returns: who waits, and the answer.
     public func answered(
         _ ticket: Ticket, _ reply: AuthorizerReply, now: Now
-    ) -> (waiters: [UInt64], decision: ExternalDecision) {
-        let outcome = subrequest.outcome(reply)
-        var isRefusal = false
-        switch outcome {
-        case .failure: return failed(ticket, "the authorizer's answer is none", now: now)
-        case .refuse: isRefusal = true
-        case .allow(let fields):
-            guard Self.lines(fields).count <= Self.lineLimit else {
-                return failed(ticket, "the authorizer's fields are too large", now: now)
-            }
+    ) -> (waiters: [UInt64], answer: ExternalAnswer) {
+        if let told = service?.answered(ticket, reply, now: now) {
+            return (told.waiters, .decision(lenient(told.decision)))
         }
-        let waiters = cache.answered(ticket, outcome, isRefusal: isRefusal, now: now)
-        let lifetime = min(options.cache.lifetime, DecisionCacheOptions.longestLifetime)
-        return (waiters, decision(outcome, from: .asked, until: now.monotonic + lifetime))
+        guard let told = function?.answered(ticket, reply, now: now) else {
+            preconditionFailure("an authorizer asks something")
+        }
+        return told
     }
 
     /// The question of `ticket` has no answer, for `reason`.
     ///
-    /// - Returns: who waits, and the decision: that of an old answer, where one may stand in (S29).
+    /// - Returns: who waits, and the answer: an old one, where one may stand in (S29).
     public func failed(
         _ ticket: Ticket, _ reason: StaticString, now: Now
-    ) -> (waiters: [UInt64], decision: ExternalDecision) {
-        let (waiters, stale) = cache.failed(ticket, now: now)
-        guard let stale else { return (waiters, failure(reason, now)) }
-        return (waiters, decision(stale, from: .stale, until: now.monotonic))
+    ) -> (waiters: [UInt64], answer: ExternalAnswer) {
+        if let told = service?.failed(ticket, reason, now: now) {
+            return (told.waiters, .decision(lenient(told.decision)))
+        }
+        guard let told = function?.failed(ticket, now: now) else {
+            preconditionFailure("an authorizer asks something")
+        }
+        return told
+    }
+
+    /// What `answer` means for `request`, which is only looked at where that matters.
+    public func decision<Problem: Error>(
+        _ answer: ExternalAnswer, on request: () throws(Problem) -> AuthorizationRequest
+    ) throws(Problem) -> ExternalDecision {
+        switch answer {
+        case .decision(let decision): return decision
+        case .function(let answer, let source, let until):
+            let request = try request()
+            guard
+                let decision = function?.decision(
+                    answer, on: request, from: source, until: until)
+            else { preconditionFailure("a function's answer to another's question") }
+            return lenient(decision)
+        }
     }
 
     /// The request of `waiter` is over.
     public func withdraw(_ waiter: UInt64, from ticket: Ticket) {
-        cache.withdraw(waiter, from: ticket)
+        service?.withdraw(waiter, from: ticket)
+        function?.withdraw(waiter, from: ticket)
     }
 
-    private func failure(_ reason: StaticString, _ now: Now) -> ExternalDecision {
-        ExternalDecision(
-            options.allowsOnFailure ? .allow(lines: []) : .fail(reason), from: .failed,
-            until: now.monotonic)
+    /// Lets pass what fails, where that is configured.
+    private func lenient(_ decision: ExternalDecision) -> ExternalDecision {
+        guard options.allowsOnFailure, case .fail = decision.verdict else { return decision }
+        return ExternalDecision(.allow(lines: []), from: .failed, until: decision.until)
     }
+}
 
-    private func decision(
-        _ outcome: Subrequest.Outcome, from source: ExternalDecision.Source, until: Instant
-    ) -> ExternalDecision {
-        switch outcome {
-        case .allow(let fields):
-            ExternalDecision(.allow(lines: Self.lines(fields)), from: source, until: until)
-        case .refuse(let reply): ExternalDecision(.refuse(reply), from: source, until: until)
-        case .failure: preconditionFailure("a failure is not kept")
-        }
-    }
-
-    private static func lines(_ fields: [AuthorizationRequest.Field]) -> [UInt8] {
-        fields.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+extension ExternalDecision {
+    /// A request may pass, with `fields`.
+    init(
+        allowing fields: [AuthorizationRequest.Field], from source: Source, until: Instant
+    ) {
+        let lines = fields.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+        self.init(.allow(lines: lines), from: source, until: until)
     }
 }

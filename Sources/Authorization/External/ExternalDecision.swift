@@ -8,12 +8,15 @@ public struct ExternalDecision: Sendable {
         case allow(lines: [UInt8])
         /// It may not: the client gets the authorizer's answer.
         case refuse(AuthorizerReply)
-        /// There is no answer, so that it may not. Why, for the log.
-        case fail(StaticString)
+        /// There is no answer, so that it may not. Why, for the log, and what the client gets; 503
+        /// when that is nil.
+        case fail(StaticString, AuthorizerReply? = nil)
     }
 
     /// Where a decision comes from.
     public enum Source: Sendable {
+        /// The request by itself: it lacks what the service knows clients by.
+        case unasked
         /// It was known.
         case cache
         /// The service was asked.
@@ -26,6 +29,7 @@ public struct ExternalDecision: Sendable {
         /// Name in log lines.
         public var symbol: StaticString {
             switch self {
+            case .unasked: "unasked"
             case .cache: "cache"
             case .asked: "asked"
             case .stale: "stale"

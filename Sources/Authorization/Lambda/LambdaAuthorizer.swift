@@ -44,6 +44,8 @@ public struct LambdaAuthorizer: ~Copyable {
     public enum Step: Equatable, Sendable {
         /// Nothing more.
         case decided(Outcome)
+        /// Nothing more: the function's answer is known, until then.
+        case known(Outcome, until: Instant)
         /// Invoke the function with the event, and report under the ticket.
         case invoke(DecisionCache<Answer>.Ticket, event: [UInt8])
         /// Wait: somebody asks the same.
@@ -76,7 +78,7 @@ public struct LambdaAuthorizer: ~Copyable {
         switch cache.find(
             key(request, scope, sources), scope, deadline: deadline, waiter: waiter, now: now)
         {
-        case .hit(let answer, _): return .decided(outcome(answer, request))
+        case .hit(let answer, let until): return .known(outcome(answer, request), until: until)
         case .ask(let ticket): return .invoke(ticket, event: event)
         case .wait(let ticket): return .wait(ticket)
         case .full: return .decided(.refuse(.failure))
@@ -94,22 +96,24 @@ public struct LambdaAuthorizer: ~Copyable {
 
     /// The function has answered by `reply`.
     ///
-    /// - Returns: who waits, and what `outcome` needs to decide on their requests.
+    /// - Returns: who waits, what `outcome` needs to decide on their requests, and whether that is
+    ///   what the function says now.
     public mutating func received(
         _ reply: AuthorizerReply, from target: LambdaTarget,
         for ticket: DecisionCache<Answer>.Ticket, now: Now
-    ) -> (waiters: [UInt64], answer: Answer) {
+    ) -> (waiters: [UInt64], answer: Answer, isFresh: Bool) {
         do throws(LambdaAnswer.Problem) {
             let answer = try target.answer(reply, format: options.api.format)
             let isRefusal = answer.rule == .simple(isAuthorized: false)
             let waiters = cache.answered(ticket, .success(answer), isRefusal: isRefusal, now: now)
-            return (waiters, .success(answer))
+            return (waiters, .success(answer), true)
         } catch {
             guard error == .unauthorized else {
-                return failed(ticket, LambdaRefusal(error), now: now)
+                let (waiters, answer) = failed(ticket, LambdaRefusal(error), now: now)
+                return (waiters, answer, false)
             }
             let answer = Answer.failure(.unauthorized)
-            return (cache.answered(ticket, answer, isRefusal: true, now: now), answer)
+            return (cache.answered(ticket, answer, isRefusal: true, now: now), answer, true)
         }
     }
 

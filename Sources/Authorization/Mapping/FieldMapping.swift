@@ -8,6 +8,16 @@ public struct FieldMapping: Sendable {
     /// Names that no client may send, for the header firewall.
     public var ownedNames: [String] { entries.map(\.name) }
 
+    /// Whether a value is another for each request, even where a request is repeated.
+    var isOfOneRequest: Bool {
+        entries.contains { entry in
+            entry.expression?.parts.contains { part in
+                guard case .variable(let variable) = part else { return false }
+                return [.requestId, .requestTime, .requestTimeEpoch].contains(variable)
+            } ?? false
+        }
+    }
+
     /// What an HTTP API refuses to map to ("Transform API requests", reserved headers); a name
     /// that ends in `-` is a family.
     private static let reserved = [

@@ -88,9 +88,21 @@ extension Session {
         }
     }
 
-    /// The authorizer has decided.
-    public mutating func decided(by decision: ExternalDecision, _ turn: inout Turn) {
+    /// The authorizer has an answer.
+    public mutating func decided(by answer: ExternalAnswer, _ turn: inout Turn) {
         guard state == .authorizing, let authorizer else { return }
+        do throws(RequestError) {
+            let decision = try authorizer.decision(answer) { () throws(RequestError) in
+                try authorizationRequest(&turn)
+            }
+            decided(by: decision, &turn)
+        } catch {
+            refuse(RefusalReason(status: error.status), error.reason, &turn)
+        }
+    }
+
+    private mutating func decided(by decision: ExternalDecision, _ turn: inout Turn) {
+        guard let authorizer else { return }
         exchange.ticket = nil
         take(decision)
         count(decision, authorizer.options.counters, turn.environment.metrics)
@@ -100,7 +112,8 @@ extension Session {
         }
         switch decision.verdict {
         case .refuse(let reply): refuse(by: reply, &turn)
-        case .fail(let reason): refuse(.authorizerFailed, reason, &turn)
+        case .fail(let reason, let reply):
+            refuse(.authorizerFailed, reason, reply: reply, &turn)
         case .allow: goOn(decision, &turn)
         }
     }
@@ -141,7 +154,7 @@ extension Session {
         case .cache: metrics.increment(.cached, authorizer: counters)
         case .stale: metrics.increment(.stale, authorizer: counters)
         case .failed: metrics.increment(.failed, authorizer: counters)
-        case .asked: break
+        case .unasked, .asked: break
         }
     }
 
@@ -164,7 +177,26 @@ extension Session {
             bytes, &turn.fields, options: ScreenOptions(trustsForwarding: isTrusted))
         var request = AuthorizationRequest(exchange.request, in: bytes, turn.fields)
         request.source = peer.description
+        if let style = authorizer?.certificateStyle { try describe(&request, style, &turn) }
         return request
+    }
+
+    /// What an authorizer function is told besides the head.
+    private func describe(
+        _ request: inout AuthorizationRequest, _ style: CertificateText.SerialStyle,
+        _ turn: inout Turn
+    ) throws(RequestError) {
+        request.time = turn.now.wallSeconds * 1_000
+        turn.staging.removeAll()
+        RequestID(high: turn.environment.requestIDPrefix, low: exchange.requestNumber)
+            .append(to: &turn.staging)
+        request.id = turn.staging.filled.string
+        turn.staging.removeAll()
+        guard let chain = identity.peer?.validated else { return }
+        guard let attributes = try? CertificateAttributes(chain),
+            let text = CertificateText(attributes, serial: style)
+        else { throw RequestError(403, "no authorizer can be told of the certificate") }
+        request.certificate = text
     }
 
     /// The virtual host's name stands for its trust, too: an authorizer's cache is of one

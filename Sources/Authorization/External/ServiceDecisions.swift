@@ -1,0 +1,82 @@
+internal import Core
+
+/// Decisions by a service of one's own.
+struct ServiceDecisions: ~Copyable {
+    private let options: ExternalAuthorizerOptions
+    private let subrequest: Subrequest
+    private var cache: DecisionCache<Subrequest.Outcome>
+
+    /// Bytes of the fields that a request may get.
+    private static var lineLimit: Int { 16_384 }
+
+    init(_ options: ExternalAuthorizerOptions, _ subrequest: SubrequestOptions) {
+        self.options = options
+        self.subrequest = Subrequest(subrequest)
+        cache = DecisionCache(options.cache)
+    }
+
+    mutating func begin(
+        _ request: AuthorizationRequest, _ identityLines: [UInt8], _ scope: DecisionKey.Scope,
+        deadline: Int64, waiter: UInt64, now: Now
+    ) -> ExternalAuthorizer.Step {
+        let key =
+            options.keyParts.map { DecisionKey(scope, request, parts: $0) }
+            ?? DecisionKey(scope, request)
+        switch cache.find(
+            key, identity: scope.leaf, deadline: deadline, waiter: waiter, now: now)
+        {
+        case .hit(let outcome, let until):
+            return .decided(decision(outcome, from: .cache, until: until))
+        case .ask(let ticket):
+            return .ask(ticket, question: subrequest.bytes(request, identityLines: identityLines))
+        case .wait(let ticket): return .wait(ticket)
+        case .full: return .decided(failure("too many questions to the authorizer", now))
+        }
+    }
+
+    mutating func answered(
+        _ ticket: DecisionTicket, _ reply: AuthorizerReply, now: Now
+    ) -> (waiters: [UInt64], decision: ExternalDecision) {
+        let outcome = subrequest.outcome(reply)
+        var isRefusal = false
+        switch outcome {
+        case .failure: return failed(ticket, "the authorizer's answer is none", now: now)
+        case .refuse: isRefusal = true
+        case .allow(let fields):
+            let size = fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+            guard size <= Self.lineLimit else {
+                return failed(ticket, "the authorizer's fields are too large", now: now)
+            }
+        }
+        let waiters = cache.answered(ticket, outcome, isRefusal: isRefusal, now: now)
+        let lifetime = min(options.cache.lifetime, DecisionCacheOptions.longestLifetime)
+        return (waiters, decision(outcome, from: .asked, until: now.monotonic + lifetime))
+    }
+
+    mutating func failed(
+        _ ticket: DecisionTicket, _ reason: StaticString, now: Now
+    ) -> (waiters: [UInt64], decision: ExternalDecision) {
+        let (waiters, stale) = cache.failed(ticket, now: now)
+        guard let stale else { return (waiters, failure(reason, now)) }
+        return (waiters, decision(stale, from: .stale, until: now.monotonic))
+    }
+
+    mutating func withdraw(_ waiter: UInt64, from ticket: DecisionTicket) {
+        cache.withdraw(waiter, from: ticket)
+    }
+
+    private func failure(_ reason: StaticString, _ now: Now) -> ExternalDecision {
+        ExternalDecision(.fail(reason), from: .failed, until: now.monotonic)
+    }
+
+    private func decision(
+        _ outcome: Subrequest.Outcome, from source: ExternalDecision.Source, until: Instant
+    ) -> ExternalDecision {
+        switch outcome {
+        case .allow(let fields):
+            ExternalDecision(allowing: fields, from: source, until: until)
+        case .refuse(let reply): ExternalDecision(.refuse(reply), from: source, until: until)
+        case .failure: preconditionFailure("a failure is not kept")
+        }
+    }
+}
