@@ -97,7 +97,8 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     }
 
     private struct Flight {
-        let key: DecisionKey
+        /// Nil when its answer is for one request alone.
+        let key: DecisionKey?
         let subject: Subject
         let deadline: Int64
         var waiters: [UInt64]
@@ -132,21 +133,22 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
 
     // MARK: Requests
 
-    /// Looks for the answer to `key`.
+    /// Looks for the answer to `key`; nil stands for a question that is asked for one request
+    /// alone.
     ///
     /// - Parameters:
     ///   - scope: that of the key.
     ///   - deadline: the last second of the identity's validity, since 1970.
     ///   - waiter: who is to be told; only `ask` and `wait` remember it.
     public mutating func find(
-        _ key: DecisionKey, _ scope: DecisionKey.Scope, deadline: Int64, waiter: UInt64, now: Now
+        _ key: DecisionKey?, _ scope: DecisionKey.Scope, deadline: Int64, waiter: UInt64, now: Now
     ) -> Finding {
-        if let place = places[key], isFresh(entries[place], now) {
+        if let key, let place = places[key], isFresh(entries[place], now) {
             entries[place].wasUsed = true
             statistics.hits += 1
             return .hit(entries[place].answer, until: entries[place].expiresAt)
         }
-        if let ticket = flightOf[key] {
+        if let key, let ticket = flightOf[key] {
             guard flights[ticket].map({ $0.waiters.count < options.waitersPerFlight }) == true
             else { return refuse() }
             flights[ticket]?.waiters.append(waiter)
@@ -156,11 +158,11 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         guard flights.count < options.flights else { return refuse() }
         lastTicket += 1
         let ticket = Ticket(number: lastTicket)
-        let isShared = options.lifetime > .zero
+        let isShared = key != nil && options.lifetime > .zero
         flights[ticket] = Flight(
             key: key, subject: Subject(identity: scope.leaf, generation: scope.generation),
             deadline: deadline, waiters: [waiter], isShared: isShared)
-        if isShared { flightOf[key] = ticket }
+        if isShared, let key { flightOf[key] = ticket }
         statistics.misses += 1
         return .ask(ticket)
     }
@@ -188,15 +190,15 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         _ ticket: Ticket, _ answer: Answer, isRefusal: Bool, now: Now
     ) -> [UInt64] {
         guard let flight = land(ticket) else { return [] }
-        guard flight.isShared else { return flight.waiters }
+        guard flight.isShared, let key = flight.key else { return flight.waiters }
         // Whatever comes of the new answer, the old one holds no longer.
-        forget(flight.key)
+        forget(key)
         let lifetime = isRefusal ? options.refusalLifetime : options.lifetime
         guard lifetime > .zero, now.wallSeconds <= flight.deadline else { return flight.waiters }
         let expiresAt = now.monotonic + min(lifetime, DecisionCacheOptions.longestLifetime)
         insert(
             Entry(
-                key: flight.key, answer: answer, subject: flight.subject, isRefusal: isRefusal,
+                key: key, answer: answer, subject: flight.subject, isRefusal: isRefusal,
                 expiresAt: expiresAt,
                 staleUntil: isRefusal ? expiresAt : expiresAt + options.staleIfError,
                 deadline: flight.deadline))
@@ -211,7 +213,9 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     ) -> (waiters: [UInt64], stale: Answer?) {
         guard let flight = land(ticket) else { return ([], nil) }
         statistics.failures += 1
-        guard flight.isShared, let place = places[flight.key] else { return (flight.waiters, nil) }
+        guard flight.isShared, let key = flight.key, let place = places[key] else {
+            return (flight.waiters, nil)
+        }
         let entry = entries[place]
         guard !entry.isRefusal, now.monotonic < entry.staleUntil,
             now.wallSeconds <= min(entry.deadline, flight.deadline)
@@ -222,7 +226,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
 
     private mutating func land(_ ticket: Ticket) -> Flight? {
         guard let flight = flights.removeValue(forKey: ticket) else { return nil }
-        if flightOf[flight.key] == ticket { flightOf[flight.key] = nil }
+        if let key = flight.key, flightOf[key] == ticket { flightOf[key] = nil }
         return flight
     }
 
@@ -251,7 +255,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         }
         for (ticket, flight) in flights where flight.isShared && isMeant(flight.subject) {
             flights[ticket]?.isShared = false
-            if flightOf[flight.key] == ticket { flightOf[flight.key] = nil }
+            if let key = flight.key, flightOf[key] == ticket { flightOf[key] = nil }
         }
     }
 

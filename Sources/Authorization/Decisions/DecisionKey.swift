@@ -89,6 +89,7 @@ private struct KeyText {
     private var bytes: [UInt8] = []
 
     init(_ scope: DecisionKey.Scope) {
+        bytes.reserveCapacity(1_024)
         append(scope.authorizer)
         append("\(scope.generation)")
         append(scope.virtualHost)
@@ -98,11 +99,21 @@ private struct KeyText {
 
     var digest: Fingerprint { Fingerprint(of: bytes) }
 
-    mutating func append(_ text: String) { append(Array(text.utf8)) }
+    mutating func append(_ text: String) {
+        append(count: text.utf8.count)
+        bytes.append(contentsOf: text.utf8)
+    }
 
     private mutating func append(_ part: [UInt8]) {
-        let count = UInt64(part.count)
-        bytes += (0..<8).map { UInt8(truncatingIfNeeded: count >> (56 - 8 * UInt64($0))) }
+        append(count: part.count)
         bytes += part
+    }
+
+    private mutating func append(count: Int) {
+        var shift = 56
+        while shift >= 0 {
+            bytes.append(UInt8(truncatingIfNeeded: count >> shift))
+            shift -= 8
+        }
     }
 }

@@ -19,11 +19,8 @@ struct ServiceDecisions: ~Copyable {
         _ request: AuthorizationRequest, _ identityLines: [UInt8], _ scope: DecisionKey.Scope,
         deadline: Int64, waiter: UInt64, now: Now
     ) -> ExternalAuthorizer.Step {
-        let key =
-            options.keyParts.map { DecisionKey(scope, request, parts: $0) }
-            ?? DecisionKey(scope, request)
         switch cache.find(
-            key, identity: scope.leaf, deadline: deadline, waiter: waiter, now: now)
+            key(scope, request), identity: scope.leaf, deadline: deadline, waiter: waiter, now: now)
         {
         case .hit(let outcome, let until):
             return .decided(decision(outcome, from: .cache, until: until))
@@ -32,6 +29,15 @@ struct ServiceDecisions: ~Copyable {
         case .wait(let ticket): return .wait(ticket)
         case .full: return .decided(failure("too many questions to the authorizer", now))
         }
+    }
+
+    /// What the answer is kept by; nil when it is not.
+    private func key(
+        _ scope: DecisionKey.Scope, _ request: AuthorizationRequest
+    ) -> DecisionKey? {
+        guard options.cache.lifetime > .zero else { return nil }
+        guard let parts = options.keyParts else { return DecisionKey(scope, request) }
+        return DecisionKey(scope, request, parts: parts)
     }
 
     mutating func answered(

@@ -17,11 +17,17 @@ enum MappedName {
 
     /// Names that back ends may take for one are one.
     static func folded(_ name: String) -> String {
-        String(
-            decoding: name.lowercased().utf8.map { byte in
-                (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte)
-                    ? byte : UInt8(ascii: "-")
-            }, as: UTF8.self)
+        unsafe String(unsafeUninitializedCapacity: name.utf8.count) { folded in
+            var count = 0
+            for byte in name.utf8 {
+                let lowered = (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
+                let isPlain =
+                    (0x61...0x7a).contains(lowered) || (0x30...0x39).contains(lowered)
+                unsafe folded[count] = isPlain ? lowered : UInt8(ascii: "-")
+                count += 1
+            }
+            return count
+        }
     }
 
     /// Whether a field can carry `value` as it is.

@@ -57,9 +57,14 @@ public struct Subrequest: Sendable {
     }
 
     private let options: SubrequestOptions
+    /// Names that the service gets, folded; nil for all.
+    private let forwarded: Set<String>?
 
     /// Questions as `options` have it.
-    public init(_ options: SubrequestOptions) { self.options = options }
+    public init(_ options: SubrequestOptions) {
+        self.options = options
+        forwarded = options.forwardedFields.map { Set($0.map(MappedName.folded)) }
+    }
 
     /// Fields that are about a connection or a body of which the service gets nothing.
     private static let withheld: Set<String> = [
@@ -78,11 +83,15 @@ public struct Subrequest: Sendable {
         let whole =
             (request.path.isEmpty ? "/" : request.path)
             + (request.query.isEmpty ? "" : "?\(request.query)")
-        var head =
-            "\(options.method ?? request.method) \(options.target ?? whole) HTTP/1.1\r\n"
-            + "Host: \(options.host)\r\n"
+        var head: [UInt8] = []
+        head.reserveCapacity(2_048)
+        head += (options.method ?? request.method).utf8
+        head += " ".utf8
+        head += (options.target ?? whole).utf8
+        head += " HTTP/1.1\r\n".utf8
+        Self.append("Host", options.host, to: &head)
         for field in request.fields where isForwarded(field.name) {
-            head += "\(field.name): \(field.value)\r\n"
+            Self.append(field.name, field.value, to: &head)
         }
         for (name, value) in [
             ("X-Forwarded-Method", request.method), ("X-Forwarded-Proto", "https"),
@@ -90,9 +99,18 @@ public struct Subrequest: Sendable {
             ("X-Forwarded-For", request.source), ("X-Original-Method", request.method),
             ("X-Original-URI", whole),
         ] {
-            head += "\(name): \(value)\r\n"
+            Self.append(name, value, to: &head)
         }
-        return Array(head.utf8) + identityLines + Array("Content-Length: 0\r\n\r\n".utf8)
+        head += identityLines
+        head += "Content-Length: 0\r\n\r\n".utf8
+        return head
+    }
+
+    private static func append(_ name: String, _ value: String, to head: inout [UInt8]) {
+        head += name.utf8
+        head += ": ".utf8
+        head += value.utf8
+        head += "\r\n".utf8
     }
 
     private func isForwarded(_ name: String) -> Bool {
@@ -100,7 +118,7 @@ public struct Subrequest: Sendable {
         guard !Self.withheld.contains(folded), folded != "forwarded", folded != "x-real-ip",
             !folded.hasPrefix("x-forwarded-"), !folded.hasPrefix("x-original-")
         else { return false }
-        return options.forwardedFields?.contains { MappedName.folded($0) == folded } ?? true
+        return forwarded?.contains(folded) ?? true
     }
 
     /// What `reply` means.
