@@ -68,7 +68,7 @@ public struct AuthorizationRequest: Equatable, Sendable {
 
     /// The values of the fields called `name`, in any case, in order.
     func values(ofField name: String) -> [String] {
-        fields.filter { $0.name.lowercased() == name.lowercased() }.map(\.value)
+        fields.filter { MappedName.isSame($0.name, name) }.map(\.value)
     }
 
     /// The query's names and values in order, percent-decoded, `+` as a blank.

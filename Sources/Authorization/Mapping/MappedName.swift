@@ -30,6 +30,13 @@ enum MappedName {
         }
     }
 
+    /// Whether both are one name, in any case.
+    static func isSame(_ left: String, _ right: String) -> Bool {
+        func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
+        return left.utf8.count == right.utf8.count
+            && zip(left.utf8, right.utf8).allSatisfy { lowered($0) == lowered($1) }
+    }
+
     /// Whether a field can carry `value` as it is.
     static func isLegal(_ value: String) -> Bool {
         value.utf8.allSatisfy { (0x20...0x7e).contains($0) } && !value.hasPrefix(" ")
