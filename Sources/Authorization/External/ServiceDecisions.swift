@@ -20,7 +20,7 @@ struct ServiceDecisions: ~Copyable {
         deadline: Int64, waiter: UInt64, now: Now
     ) -> ExternalAuthorizer.Step {
         switch cache.find(
-            key(scope, request), identity: scope.leaf, deadline: deadline, waiter: waiter, now: now)
+            key(scope, request), scope, deadline: deadline, waiter: waiter, now: now)
         {
         case .hit(let outcome, let until):
             return .decided(decision(outcome, from: .cache, until: until))
