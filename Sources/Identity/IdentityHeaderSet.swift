@@ -132,10 +132,10 @@ public struct IdentityHeaderSet: Equatable, Sendable {
             others + headers, limits: limits, forwarding: forwarding, proxyURIs: proxyURIs)
     }
 
-    /// Names that no client may send.
+    /// Names that no client may send. Nor may one send a flag where we would send none: back ends
+    /// believe it all the same.
     public var ownedNames: [String] {
-        let flags = limits.excess == .omitAndFlag ? headers.map { Self.flag(of: $0.name) } : []
-        return headers.map(\.name) + flags
+        headers.map(\.name) + headers.map { Self.flag(of: $0.name) }
     }
 
     /// The first name that two headers have.

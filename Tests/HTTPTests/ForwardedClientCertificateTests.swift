@@ -53,6 +53,19 @@ import Testing
         #expect(throws: RequestError.self) { try forward(["1", "2", "3", "4", "5"]) }
     }
 
+    @Test("S25 what a hop leaves open swallows nothing of ours") func open() throws {
+        for value in [
+            "Subject=\"CN=x", "Subject=\"CN=x\\\"", "Hash=x\\", "Hash=\\\"x\"", "\"",
+            "Subject=\"a\",\"",
+        ] {
+            #expect(throws: RequestError.self, "\(value)") { try forward([value]) }
+            #expect(throws: RequestError.self, "\(value)") { try forward([value, "b\""]) }
+        }
+        let whole = "Subject=\"CN=\\\"x\\\\\";Hash=y"
+        #expect(
+            try line(forward([whole])) == ["X-Forwarded-Client-Cert: \(whole),By=b;Hash=h"])
+    }
+
     @Test("S25 who is not trusted has nothing to add, nor has another spelling") func untrusted()
         throws
     {

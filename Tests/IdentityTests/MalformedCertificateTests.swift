@@ -113,6 +113,22 @@ import Testing
         #expect(count >= 9)
     }
 
+    @Test("a serial number is no place for kilobytes: in decimal they would take seconds")
+    func longSerialNumber() throws {
+        let until = Int64(Date().timeIntervalSince1970) + 86_400
+        let root = try CertificateAuthority.root(
+            .authority("CA", notBefore: 0, notAfter: until), key: CertificateKey(.p256))
+        for (count, isRead) in [(20, true), (64, true), (65, false), (15_000, false)] {
+            var request = CertificateRequest.client(
+                [.init("CN", "c")], notBefore: 0, notAfter: until)
+            request.serialNumber = [1] + [UInt8](repeating: 7, count: count - 1)
+            let der = try root.issue(request, key: CertificateKey(.p256)).der
+            let chain = try #require(Self.decode(der).flatMap(Self.chain))
+            let attributes = try? CertificateAttributes(chain)
+            #expect((attributes != nil) == isRead, "\(count)")
+        }
+    }
+
     @Test("bytes changed at random are read, or refused with a reason; nothing crashes")
     func mutated() throws {
         let seed = UInt64.random(in: 0...UInt64.max)

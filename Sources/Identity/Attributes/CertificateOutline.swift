@@ -33,7 +33,8 @@ struct CertificateOutline {
             version = 1
         }
         serialNumber = Array(try body.element(DERReader.integer).content)
-        guard !serialNumber.isEmpty else { throw DERReader.Mistake() }
+        // RFC 5280 allows 20 bytes (§4.1.2.2); writing a long one in decimal takes quadratic time.
+        guard !serialNumber.isEmpty, serialNumber.count <= 64 else { throw DERReader.Mistake() }
         // Signature algorithm, issuer, validity, subject.
         for _ in 0..<4 { _ = try body.element(DERReader.sequence) }
         publicKey = try body.element(DERReader.sequence)
