@@ -166,10 +166,10 @@ public enum KeyTable {
             "virtualHosts.*.routes.*.requireCertificate", .flag, "true",
             "Whether anonymous clients get 403."),
         ConfigurationKey(
-            "virtualHosts.*.routes.*.authorize", .text, "",
-            "Name of the authorizer that says who may pass; all may when empty."),
+            "virtualHosts.*.routes.*.authorize", .text, nil,
+            "Name of the authorizer that says who may pass; all may when unset."),
         ConfigurationKey(
-            "virtualHosts.*.routes.*.assurance", .text, "",
+            "virtualHosts.*.routes.*.assurance", .text, nil,
             "Name of an authorizer that is asked before: how well a client has to prove itself."),
         ConfigurationKey(
             "virtualHosts.*.routes.*.allowWebSocket", .flag, "false",

@@ -27,7 +27,12 @@ extension SettingsBuilder {
 
     /// The authorizer that the key at `path` names; nil for none.
     mutating func authorizerIndex(_ path: String) -> Int? {
-        guard let name = reader.text(path), !name.isEmpty else { return nil }
+        guard reader.isGiven(path) else { return nil }
+        let name = reader.text(path) ?? ""
+        guard !name.isEmpty else {
+            reader.fail(path, "is empty: name an authorizer, or leave the key out")
+            return nil
+        }
         let names = settings.authorizers.map(\.name)
         guard let index = names.firstIndex(of: name) else {
             reader.fail(path, unknown("authorizer", name, names))
@@ -62,10 +67,22 @@ extension SettingsBuilder {
                 base + "client",
                 "'anonymous' contradicts the rule's conditions, which only certificates meet")
         }
+        if effect == .allow, conditions.isEmpty, trustStores.isEmpty {
+            refuseZeros(base)
+        }
         return .init(
             rule: Rule(
                 name: name, effect: effect, isReportOnly: isReportOnly, client: client,
                 conditions: conditions), trustStores: trustStores)
+    }
+
+    /// A rule that says how long keys are, but asks for no length, would allow everybody.
+    private mutating func refuseZeros(_ base: String) {
+        for key in ["minimumRSABits", "minimumECBits"] where reader.isGiven(base + key) {
+            guard reader.integer(base + key) == 0 else { continue }
+            reader.fail(
+                base + key, "0 leaves the rule without a condition, so that everybody is allowed")
+        }
     }
 
     private mutating func trustStores(_ base: String) -> [TrustStoreOptions] {
@@ -93,7 +110,14 @@ extension SettingsBuilder {
                 reader.fail(path, error.message)
             }
         }
-        for type in reader.names(below: base + "subject") {
+        let types = reader.names(below: base + "subject")
+        if types.isEmpty, reader.hasSection(base + "subject") {
+            // No condition at all would be met by everybody.
+            reader.fail(
+                base + "subject",
+                "is empty: name at least one attribute, such as CN, or leave the key out")
+        }
+        for type in types {
             let path = base + "subject.\(type)"
             do throws(RuleMistake) {
                 conditions.append(try RuleCondition(subject: type, listed(path)))

@@ -75,6 +75,45 @@ import Testing
         ("all: {effect: allow, spiffe: [x]}", "unknown key 'spiffe'"),
     ]
 
+    /// What is written but asks for nothing must not make a rule that everybody meets.
+    static let empty: [(String, String)] = [
+        ("all: {effect: allow, subject: {}}", "rules.all.subject: is empty"),
+        ("all: {effect: allow, subject: }", "rules.all.subject: is empty"),
+        ("all: {effect: allow, client: verified, subject: {}}", "rules.all.subject: is empty"),
+        ("all: {effect: deny, subject: {}}", "rules.all.subject: is empty"),
+        ("all: {effect: allow, subject: {}, dns: [x]}", "rules.all.subject: is empty"),
+        ("all: {effect: allow, subject: {CN: []}}", "rules.all.subject.CN: is empty"),
+        ("all: {effect: allow, subject: {CN: }}", "rules.all.subject.CN: is empty"),
+        ("all: {effect: allow, trustStore: []}", "rules.all.trustStore: is empty"),
+        ("all: {effect: allow, dns: }", "rules.all.dns: is empty"),
+        ("all: {effect: allow, minimumRSABits: 0}", "rules.all.minimumRSABits: 0 leaves"),
+        ("all: {effect: allow, minimumECBits: 0}", "rules.all.minimumECBits: 0 leaves"),
+    ]
+
+    @Test("a condition that asks for nothing is a mistake, not a rule for all", arguments: empty)
+    func emptyConditions(rule: String, expected: String) {
+        let found = mistakes("authorizers:\n  staff:\n    rules:\n      \(rule)\n")
+        #expect(found.contains(expected), "\(found)")
+        #expect(found.contains(#/a\.yaml:[0-9]+:[0-9]+: /#), "\(found)")
+    }
+
+    @Test("a 0 beside another condition leaves that one") func zeroBeside() throws {
+        let settings = try load(
+            "authorizers: {staff: {rules: {all: {effect: allow, minimumRSABits: 0, dns: [x]}}}}")
+        #expect(settings.authorizers[0].rules[0].rule.conditions.map(\.name) == ["dns"])
+    }
+
+    @Test(
+        "a route that names no authorizer leaves the key out",
+        arguments: ["authorize", "assurance"])
+    func unnamed(key: String) {
+        let one = "authorizers: {staff: {rules: {all: {effect: allow}}}}"
+        for value in ["\"\"", ""] {
+            let found = mistakes(one, route: "\(key): \(value)")
+            #expect(found.contains("\(key): is empty: name an authorizer"), "\(found)")
+        }
+    }
+
     @Test("mistakes are named with their place, key and what is allowed", arguments: wrong)
     func mistakes(rule: String, expected: String) {
         let found = mistakes("authorizers:\n  staff:\n    rules:\n      \(rule)\n")
