@@ -41,7 +41,8 @@ extension RuleCondition {
     /// Whether the certificate meets it.
     ///
     /// `isForAllowing` says what doubt means (S10): of several common names or SPIFFE URIs none is
-    /// an identity, and wildcards are none, so they allow nothing; to deny, any of them will do.
+    /// an identity, and wildcards and SPIFFE URIs that break the rules are none, so they allow
+    /// nothing; to deny, any of them will do.
     func isMet(
         by attributes: CertificateAttributes, _ members: [ChainMember], isForAllowing: Bool,
         at now: Int64
@@ -66,7 +67,11 @@ extension RuleCondition {
             let names = attributes.dnsNames.filter { !isForAllowing || !$0.contains("*") }
             return Self.anyMatches(names.map { Array($0.lowercased().utf8) }, patterns)
         case .uri(let patterns):
-            return Self.anyMatches(attributes.uris.map { Array($0.utf8) }, patterns)
+            // No pattern sees where a path that is no identity leads: `/ns/prod/../../admin`.
+            let names = attributes.uris.filter {
+                !isForAllowing || !SPIFFEIdentity.isClaim($0) || $0 == attributes.spiffeID
+            }
+            return Self.anyMatches(names.map { Array($0.utf8) }, patterns)
         case .email(let patterns):
             return Self.anyMatches(attributes.emails.map { Array($0.utf8) }, patterns)
         case .ip(let addresses):

@@ -1,5 +1,5 @@
 /// SPIFFE identities in URIs (SPIFFE-ID §2).
-enum SPIFFEIdentity {
+public enum SPIFFEIdentity {
     /// Bytes that an identity may have (SPIFFE-ID §2.3).
     static let limit = 2_048
     private static let scheme = "spiffe://"
@@ -7,11 +7,15 @@ enum SPIFFEIdentity {
     /// The identity of a certificate with `names`; nil without one, with several SPIFFE URIs,
     /// which are no identity (security rule S10), and when the one there is breaks the rules.
     static func of(_ names: [AlternativeName]) -> String? {
-        let claims = names.compactMap(\.uri).filter {
-            $0.lowercased().hasPrefix("spiffe:")
-        }
+        let claims = names.compactMap(\.uri).filter(isClaim)
         guard claims.count == 1, isValid(claims[0]) else { return nil }
         return claims[0]
+    }
+
+    /// Whether the URI `text` is meant for a SPIFFE ID, or could be taken for one: in any case,
+    /// behind any blanks, valid or not.
+    public static func isClaim(_ text: String) -> Bool {
+        text.drop { $0 == " " }.lowercased().hasPrefix("spiffe:")
     }
 
     /// Whether `text` is a SPIFFE ID: lower-case scheme and trust domain, and a path of segments
