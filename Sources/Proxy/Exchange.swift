@@ -88,6 +88,10 @@ struct Exchange {
     var addedLines: [UInt8] = []
     /// What the upstream's 101 has to say.
     var webSocketAccept: WebSocketAccept?
+    /// When a tunnel has been silent for too long.
+    var windowEnd = Instant.distantFuture
+    /// When the rules of a tunnel's route are asked again.
+    var judgedUntil = Instant.distantFuture
     var startedAt = Instant(nanoseconds: 0)
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0

@@ -43,6 +43,47 @@ extension Session {
         }
     }
 
+    /// Asks the rules of the tunnel's route, as the newest table has them, whether the client may
+    /// still have it, and notes when to ask again. A tunnel that it may not have, or whose route is
+    /// gone, ends (security rule S19).
+    ///
+    /// `verdicts` stays as it is: the log says what the request was decided by.
+    ///
+    /// - Returns: whether the tunnel goes on.
+    mutating func judgeTunnel(_ turn: inout Turn) -> Bool {
+        let old = table.virtualHosts[virtualHost]
+        let newest = successor ?? table
+        guard let position = exchange.route,
+            let place = newest.place(for: old, peer: identity.peer),
+            let index = newest.virtualHosts[place].routes.firstIndex(where: {
+                $0.name == old.routes[position].name
+            })
+        else {
+            retire(.configurationChanged, &turn)
+            return false
+        }
+        let host = newest.virtualHosts[place]
+        let now = turn.now.wallSeconds
+        let isKnown = successor == nil && now < verdicts?.changesAt ?? .max
+        let found =
+            isKnown ? verdicts : host.verdicts(on: identity.peer?.validated, at: now)
+        let route = host.routes[index]
+        guard route.policy == nil || found?[index].isAllowed ?? false,
+            route.requirement == .none || identity.isVerified
+        else {
+            retire(.authorizationLost, &turn)
+            return false
+        }
+        exchange.judgedUntil = .distantFuture
+        if let change = found?.changesAt, change < .max {
+            exchange.judgedUntil = turn.now.monotonic + .seconds(UInt64(change - now))
+        }
+        deadline = min(exchange.windowEnd, exchange.judgedUntil)
+        if let retirement { deadline = min(deadline, retirement.end) }
+        armIfEarlier(&turn)
+        return true
+    }
+
     private mutating func record(
         _ verdict: RouteVerdict?, _ outcome: Metric, _ metrics: WorkerMetrics
     ) {

@@ -159,6 +159,10 @@ extension Session {
         {
             deadline = min(deadline, exchange.startedAt + total)
         }
+        if state == .tunnelling {
+            exchange.windowEnd = instant
+            deadline = min(deadline, exchange.judgedUntil)
+        }
         if let retirement { deadline = min(deadline, retirement.end) }
         exchange.progress = 0
         armIfEarlier(&turn)
@@ -203,11 +207,7 @@ extension Session {
         case .relaying:
             relayDeadlinePassed(&turn)
         case .tunnelling:
-            guard exchange.progress == 0 else {
-                setDeadline(turn.now.monotonic + turn.environment.timeouts.tunnel, &turn)
-                return
-            }
-            abandon(.idleTimeout, &turn)
+            tunnelDeadlinePassed(&turn)
         case .draining where exchange.progress >= leastProgress(turn.environment.timeouts):
             setDeadline(turn.now.monotonic + turn.environment.timeouts.body, &turn)
         case .draining, .lingering:

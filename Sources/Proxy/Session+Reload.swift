@@ -9,7 +9,8 @@ extension Session {
     ///
     /// A request that has begun ends under the table it began with. The next one is decided by
     /// the newer table, if the virtual host still stands there and asks the same of its clients;
-    /// a connection for which it does not starts no further exchange.
+    /// a connection for which it does not starts no further exchange. A tunnel, which has no next
+    /// request, is judged by the newer table at once (security rule S19).
     public mutating func replaceTable(_ newer: RoutingTable, _ turn: inout Turn) {
         guard newer !== table, !isRetired else { return }
         switch state {
@@ -21,6 +22,7 @@ extension Session {
                 retire(.configurationChanged, &turn)
             } else {
                 successor = newer
+                if state == .tunnelling { _ = judgeTunnel(&turn) }
             }
         case .draining, .lingering, .closed:
             break

@@ -32,6 +32,8 @@ extension Session {
         guard flushStaging(&turn) else { return false }
         state = .tunnelling
         setDeadline(turn.now.monotonic + turn.environment.timeouts.tunnel, &turn)
+        // The request may have waited while rules or time changed.
+        guard judgeTunnel(&turn) else { return false }
         let early = exchange.received - exchange.consumed
         if early > 0, upstreamQueue.prepare(from: turn.environment.chunks),
             var chunk = upstreamQueue.filling
@@ -85,6 +87,18 @@ extension Session {
     mutating func endTunnelInput(_ turn: inout Turn) {
         hasReceivedEnd = true
         finishTunnelIfEnded(&turn)
+    }
+
+    /// A window is over, or the rules have to be asked again.
+    mutating func tunnelDeadlinePassed(_ turn: inout Turn) {
+        let now = turn.now.monotonic
+        if now >= exchange.judgedUntil, !judgeTunnel(&turn) { return }
+        guard now >= exchange.windowEnd else { return }
+        guard exchange.progress == 0 else {
+            setDeadline(now + turn.environment.timeouts.tunnel, &turn)
+            return
+        }
+        abandon(.idleTimeout, &turn)
     }
 
     /// Passes on the end of either direction when its last byte has left; closes after both.

@@ -32,6 +32,8 @@ public enum CloseReason: String, CaseIterable, Sendable {
     case draining = "draining"
     /// A reload left the connection no place: its virtual host is gone or admits otherwise.
     case configurationChanged = "configuration_changed"
+    /// The rules of a tunnel's route refuse its client now.
+    case authorizationLost = "authorization_lost"
     /// The client's certificate was revoked, or cannot be said to be good any more.
     case certificateRevoked = "certificate_revoked"
 

@@ -59,13 +59,14 @@ final class SessionUnderTest {
     /// One virtual host with one route.
     static func table(
         _ headers: IdentityHeaderSet, routeHeaders: [IdentityHeaderSet] = [],
-        host: String = "main", prefix: String = "/", admission: Admission = .open,
+        host: String = "main", route: String = "all", prefix: String = "/",
+        admission: Admission = .open,
         policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil,
         allowsWebSocket: Bool = false
     ) throws -> RoutingTable {
         var routes = [
             Route(
-                name: "all", prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
+                name: route, prefix: prefix, upstream: 0, requirement: .verifiedCertificate,
                 policy: policy, externalAuthorizer: authorizer == nil ? nil : 0,
                 allowsWebSocket: allowsWebSocket)
         ]
@@ -91,7 +92,8 @@ final class SessionUnderTest {
 
     /// The listener's table is replaced by one like it, but for what is given.
     func reload(
-        host: String = "main", prefix: String = "/", admission: Admission = .open,
+        host: String = "main", route: String = "all", prefix: String = "/",
+        admission: Admission = .open,
         headers: IdentityHeaderSet? = nil, routeHeaders: [IdentityHeaderSet] = [],
         policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil
     ) throws -> [Action] {
@@ -99,8 +101,8 @@ final class SessionUnderTest {
             try headers
             ?? IdentityHeaderSet([IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")])
         let table = try Self.table(
-            headers, routeHeaders: routeHeaders, host: host, prefix: prefix, admission: admission,
-            policy: policy, authorizer: authorizer, allowsWebSocket: true)
+            headers, routeHeaders: routeHeaders, host: host, route: route, prefix: prefix,
+            admission: admission, policy: policy, authorizer: authorizer, allowsWebSocket: true)
         session.replaceTable(table, &turn)
         return actions()
     }
