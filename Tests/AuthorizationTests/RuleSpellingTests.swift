@@ -44,4 +44,62 @@ struct RuleSpellingTests {
             #expect(try meets(several, .uri, pattern, effect: .deny), "\(pattern)")
         }
     }
+
+    @Test("S10 a rule that denies sees through a final dot, blanks and mapped addresses")
+    func spellings() throws {
+        let cases: [(CertificateRequest.AlternativeName, RuleCondition.TextKey, String)] = [
+            (.dns("a.evil.org."), .dns, "a.evil.org"), (.dns("A.Evil.org."), .dns, "*.evil.org"),
+            (.dns("a.evil.org"), .dns, "a.evil.org."), (.dns(" a.evil.org"), .dns, "a.evil.org"),
+            (.dns("a.evil.org ."), .dns, "a.evil.org"), (.dns("*.evil.org."), .dns, "*.evil.org"),
+            (.email("x@evil.org."), .email, "*@evil.org"), (.email(" x@evil.org "), .email, "x@*g"),
+            (.uri(" urn:evil "), .uri, "urn:evil"), (.ip("::ffff:192.0.2.1"), .ip, "192.0.2.1"),
+            (.ip("192.0.2.1"), .ip, "::ffff:192.0.2.1"),
+        ]
+        for (name, key, value) in cases {
+            #expect(try meets([name], key, value, effect: .deny), "\(name) \(value)")
+        }
+        for (name, key, value) in cases where name != .dns("*.evil.org.") {
+            #expect(try !meets([name], key, value, effect: .allow), "\(name) \(value)")
+        }
+        for (name, key, value) in [
+            (.dns("a.evil.org."), .dns, "evil.org"), (.email("x@evil.org"), .email, "x@evil.or"),
+            (.ip("2001:db8::192.0.2.1"), .ip, "192.0.2.1"),
+            (.ip("::ffff:192.0.2.2"), .ip, "192.0.2.1"),
+        ] as [(CertificateRequest.AlternativeName, RuleCondition.TextKey, String)] {
+            #expect(try !meets([name], key, value, effect: .deny), "\(name) \(value)")
+        }
+    }
+
+    @Test(
+        "S10 a SPIFFE URI that is no valid SPIFFE ID meets every SPIFFE condition that denies",
+        arguments: [
+            "spiffe://evil.org:443/x", "spiffe://evil.org/?x=1", "spiffe://evil.org?x=1",
+            "spiffe://evil.org%2fx", "spiffe://evil.org/%2f", "SPIFFE:x",
+            "spiffe:/evil.org/x", " spiffe://evil.org/x", "spiffe://user@evil.org/x",
+            "spiffe://evil.org/x#y", "spiffe://EVIL.org/x", "spiffe://evil.org/a/../x",
+        ])
+    func claims(name: String) throws {
+        let keys: [(RuleCondition.TextKey, String)] = [
+            (.spiffeTrustDomain, "evil.org"), (.spiffePath, "/x"),
+            (.spiffeTrustDomain, "else.org"),
+        ]
+        for (key, value) in keys {
+            let valid = CertificateRequest.AlternativeName.uri("spiffe://good.org/y")
+            #expect(try meets([.uri(name)], key, value, effect: .deny), "\(value)")
+            #expect(try meets([valid, .uri(name)], key, value, effect: .deny), "\(value)")
+            #expect(try !meets([.uri(name)], key, value, effect: .allow), "\(value)")
+            #expect(try !meets([valid], key, value, effect: .deny), "\(value)")
+        }
+        #expect(try !meets([.uri("https://x/spiffe:")], .spiffePath, "/x", effect: .deny))
+    }
+
+    @Test("S10 a trust domain with a final dot is another to allow, and the same to deny")
+    func finalDot() throws {
+        let names: [CertificateRequest.AlternativeName] = [.uri("spiffe://evil.org./x")]
+        #expect(try meets(names, .spiffeTrustDomain, "evil.org", effect: .deny))
+        #expect(try meets(names, .spiffeTrustDomain, "evil.org.", effect: .deny))
+        #expect(try !meets(names, .spiffeTrustDomain, "else.org", effect: .deny))
+        #expect(try meets(names, .spiffeTrustDomain, "evil.org.", effect: .allow))
+        #expect(try !meets(names, .spiffeTrustDomain, "evil.org", effect: .allow))
+    }
 }

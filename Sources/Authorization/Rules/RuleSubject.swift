@@ -64,28 +64,41 @@ extension RuleCondition {
             if isForAllowing, isName, values.count > 1 { return false }
             return Self.anyMatches(values.compactMap(\.utf8), patterns)
         case .dns(let patterns):
-            let names = attributes.dnsNames.filter { !isForAllowing || !$0.contains("*") }
+            let names =
+                isForAllowing
+                ? attributes.dnsNames.filter { !$0.contains("*") }
+                : attributes.dnsNames.flatMap(Self.spellings)
             return Self.anyMatches(names.map { Array($0.lowercased().utf8) }, patterns)
         case .uri(let patterns):
             // No pattern sees where a path that is no identity leads: `/ns/prod/../../admin`.
-            let names = attributes.uris.filter {
-                !isForAllowing || !SPIFFEIdentity.isClaim($0) || $0 == attributes.spiffeID
-            }
+            let names =
+                isForAllowing
+                ? attributes.uris.filter {
+                    !SPIFFEIdentity.isClaim($0) || $0 == attributes.spiffeID
+                } : attributes.uris.flatMap { [$0, Self.trimmed($0)] }
             return Self.anyMatches(names.map { Array($0.utf8) }, patterns)
         case .email(let patterns):
-            return Self.anyMatches(attributes.emails.map { Array($0.utf8) }, patterns)
+            let names =
+                isForAllowing ? attributes.emails : attributes.emails.flatMap(Self.spellings)
+            return Self.anyMatches(names.map { Array($0.utf8) }, patterns)
         case .ip(let addresses):
             return attributes.alternativeNames.contains { name in
                 guard case .ip(let bytes) = name else { return false }
                 return addresses.contains(bytes)
+                    || !isForAllowing
+                        && addresses.contains { Self.unmapped($0) == Self.unmapped(bytes) }
             }
         case .spiffeTrustDomain(let domains):
             return Self.spiffeNames(attributes, isForAllowing).contains { name in
-                domains.contains(name.domain)
+                guard let name else { return true }
+                return domains.contains {
+                    (isForAllowing ? $0 : Self.trimmed($0, ".")) == name.domain
+                }
             }
         case .spiffePath(let prefixes):
             return Self.spiffeNames(attributes, isForAllowing).contains { name in
-                prefixes.contains { Self.path(name.path, isBelow: $0) }
+                guard let name else { return true }
+                return prefixes.contains { Self.path(name.path, isBelow: $0) }
             }
         case .extendedKeyUsage(let usages):
             return attributes.extendedKeyUsages.contains { usages.contains($0) }
@@ -105,17 +118,43 @@ extension RuleCondition {
         values.contains { value in patterns.contains { $0.matches(value) } }
     }
 
-    /// Trust domain and path: of the one valid identity, or of everything that looks like one.
+    /// Trust domain and path: of the one valid identity; to deny, of everything that looks like
+    /// one, with nil for what is none, whose parts nobody can tell.
     private static func spiffeNames(
         _ attributes: CertificateAttributes, _ isForAllowing: Bool
-    ) -> [(domain: String, path: String)] {
-        let scheme = "spiffe://"
-        let texts = isForAllowing ? attributes.spiffeID.map { [$0] } ?? [] : attributes.uris
-        return texts.filter { $0.lowercased().hasPrefix(scheme) }.map { text in
-            let rest = text.dropFirst(scheme.count)
+    ) -> [(domain: String, path: String)?] {
+        let texts =
+            isForAllowing
+            ? attributes.spiffeID.map { [$0] } ?? []
+            : attributes.uris.filter(SPIFFEIdentity.isClaim)
+        return texts.map { text in
+            guard SPIFFEIdentity.isValid(text) else { return nil }
+            let rest = text.dropFirst("spiffe://".count)
             let domain = rest.prefix { $0 != "/" }
-            return (domain.lowercased(), String(rest.dropFirst(domain.count)))
+            let path = String(rest.dropFirst(domain.count))
+            // With a final dot the rules of SPIFFE know another domain, and DNS the same.
+            return (isForAllowing ? String(domain) : trimmed(String(domain), "."), path)
         }
+    }
+
+    /// How a host name or mail address may be spelt in a rule that denies it: as the certificate
+    /// has it, without blanks around it, and with and without the final dot.
+    private static func spellings(_ name: String) -> [String] {
+        let bare = trimmed(name, ". ")
+        return [name, bare, bare + "."]
+    }
+
+    /// `text` without blanks around it, and without any of `end` behind it.
+    private static func trimmed(_ text: String, _ end: String = " ") -> String {
+        var rest = text.drop { $0 == " " }
+        while let last = rest.last, end.contains(last) { rest.removeLast() }
+        return String(rest)
+    }
+
+    /// The IPv4 address that an IPv6 one maps (RFC 4291 §2.5.5.2), or the address itself.
+    private static func unmapped(_ address: [UInt8]) -> ArraySlice<UInt8> {
+        let prefix = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
+        return address.count == 16 && address.starts(with: prefix) ? address[12...] : address[...]
     }
 
     /// By whole segments: `/ns` is above `/ns` and `/ns/a`, not above `/nsx`.

@@ -20,7 +20,7 @@ public enum SPIFFEIdentity {
 
     /// Whether `text` is a SPIFFE ID: lower-case scheme and trust domain, and a path of segments
     /// that are neither empty nor dots; no port, user, query or fragment.
-    static func isValid(_ text: String) -> Bool {
+    public static func isValid(_ text: String) -> Bool {
         guard text.utf8.count <= limit, text.hasPrefix(scheme) else { return false }
         let parts = text.dropFirst(scheme.count).split(
             separator: "/", omittingEmptySubsequences: false)
