@@ -46,9 +46,11 @@ struct EnginePair: ~Copyable {
     /// `Tools/test` runs the suite both ways.
     static var libraries: CryptoLibraries {
         ProcessInfo.processInfo.environment["TLS_LIBRARIES"] == "stock"
-            ? .stock : own ?? .stock
+            ? stock : own ?? stock
     }
 
+    /// One object, as each worker has one: a cache goes on only beside the same libraries.
+    private static let stock = CryptoLibraries.stock
     private static let own = CryptoLibraries.restricted()
 
     /// One call of the handshake on `side`, with at most `limit` bytes of what has arrived.
