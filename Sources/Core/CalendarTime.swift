@@ -1,9 +1,14 @@
-/// A point in time in UTC, as texts that protocols prescribe. Allocates: not for the data path.
+/// A point in time in UTC: its parts, and texts of it that protocols prescribe. The texts allocate
+/// and are not for the data path.
 public struct CalendarTime {
-    private let year: Int64
-    private let month: Int64
-    private let day: Int64
-    private let second: Int64
+    /// The year of the Gregorian calendar.
+    public let year: Int64
+    /// 1 to 12.
+    public let month: Int64
+    /// 1 to 31.
+    public let day: Int64
+    /// Seconds since midnight.
+    public let second: Int64
 
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -13,7 +18,8 @@ public struct CalendarTime {
     public init(_ seconds: Int64) {
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         second = seconds - days * 86_400
-        // Civil from days: the era of 400 years begins on 1 March.
+        // H. Hinnant, "chrono-Compatible Low-Level Date Algorithms": the era of 400 years begins on
+        // 1 March.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097

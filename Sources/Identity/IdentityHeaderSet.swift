@@ -1,3 +1,4 @@
+internal import Core
 public import TLS
 
 /// How large an identity may be in headers, and what happens to what is larger.

@@ -94,6 +94,16 @@ extension PeerCertificate {
 
     /// Parses `der`; nil unless it is one certificate. Nobody vouches for it.
     public init?(der: [UInt8]) {
+        guard let parsed = unsafe Self.withCertificate(der, { unsafe PeerCertificate($0) }),
+            parsed.der == der
+        else { return nil }
+        self = parsed
+    }
+
+    /// The result of `body` for the `X509` that `der` begins with; nil when it is none.
+    static func withCertificate<Result>(
+        _ der: [UInt8], _ body: (OpaquePointer) -> Result?
+    ) -> Result? {
         let certificate = unsafe der.withUnsafeBufferPointer { bytes in
             var cursor = bytes.baseAddress
             return unsafe d2i_X509(nil, &cursor, bytes.count)
@@ -102,8 +112,6 @@ extension PeerCertificate {
             unsafe X509_free(certificate)
             ErrorQueue.clear()
         }
-        guard let certificate = unsafe certificate else { return nil }
-        unsafe self.init(certificate)
-        guard self.der == der else { return nil }
+        return unsafe certificate.flatMap { unsafe body($0) }
     }
 }

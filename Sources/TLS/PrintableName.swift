@@ -33,15 +33,9 @@ enum PrintableName {
 extension PrintableName {
     /// The subject of the DER of a certificate; nil when it is none.
     static func subject(certificate der: [UInt8]) -> String? {
-        let certificate = unsafe der.withUnsafeBufferPointer { bytes in
-            var cursor = bytes.baseAddress
-            return unsafe d2i_X509(nil, &cursor, bytes.count)
+        unsafe PeerCertificate.withCertificate(der) { certificate in
+            unsafe text(of: X509_get_subject_name(certificate))
         }
-        defer {
-            unsafe X509_free(certificate)
-            ErrorQueue.clear()
-        }
-        return unsafe text(of: X509_get_subject_name(certificate))
     }
 }
 

@@ -69,25 +69,14 @@ public struct AccessLogLine {
     /// Adds a time as RFC 3339 in UTC.
     public mutating func time(_ key: StaticString, wallSeconds: Int64) {
         guard begin(key, atLeast: 24) else { return }
-        let days = wallSeconds >= 0 ? wallSeconds / 86_400 : (wallSeconds - 86_399) / 86_400
-        let second = UInt64(wallSeconds - days * 86_400)
-        // Civil from days: the era of 400 years begins on 1 March.
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra =
-            (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthIndex = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthIndex + 2) / 5 + 1
-        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let time = CalendarTime(wallSeconds)
+        let second = UInt64(time.second)
         buffer.append(UInt8(ascii: "\""))
-        decimal(UInt64(max(year, 0)), width: 4)
+        decimal(UInt64(max(time.year, 0)), width: 4)
         buffer.append(UInt8(ascii: "-"))
-        decimal(UInt64(month), width: 2)
+        decimal(UInt64(time.month), width: 2)
         buffer.append(UInt8(ascii: "-"))
-        decimal(UInt64(day), width: 2)
+        decimal(UInt64(time.day), width: 2)
         buffer.append(UInt8(ascii: "T"))
         decimal(second / 3_600, width: 2)
         buffer.append(UInt8(ascii: ":"))

@@ -9,15 +9,8 @@ import Testing
         _ authorizers: String, route: String = "authorize: staff",
         environment: [String: String] = [:]
     ) throws -> GatewaySettings {
-        let root = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let file = root.appendingPathComponent("Config/minimal.yaml")
-        let text = try String(contentsOf: file, encoding: .utf8)
-        let changed = text.replacing("upstream: backend", with: "upstream: backend, \(route)")
-        try #require(changed != text)
-        return try ConfigurationLoader.load(
-            Array((changed + "\n" + authorizers).utf8), named: "a.yaml",
-            environment: environment, overrides: [])
+        try ConfigurationText.load(
+            ConfigurationText.minimal(route: route) + "\n" + authorizers, environment: environment)
     }
 
     private func mistakes(_ authorizers: String, route: String = "authorize: staff") -> String {

@@ -9,16 +9,9 @@ struct ExternalAuthorizerSettingsTests {
     private func load(
         _ keys: String, route: String = "authorize: service"
     ) throws -> GatewaySettings {
-        let root = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let file = root.appendingPathComponent("Config/minimal.yaml")
-        let text = try String(contentsOf: file, encoding: .utf8)
-        let changed = text.replacing("upstream: backend", with: "upstream: backend, \(route)")
-        try #require(changed != text)
-        let authorizers = "\nauthorizers:\n  service: {\(keys)}\n"
-        return try ConfigurationLoader.load(
-            Array((changed + authorizers).utf8), named: "a.yaml",
-            environment: ["POSTERN_AUTHORIZERS__SERVICE__TIMEOUT": "250ms"], overrides: [])
+        try ConfigurationText.load(
+            ConfigurationText.minimal(route: route) + "\nauthorizers:\n  service: {\(keys)}\n",
+            environment: ["POSTERN_AUTHORIZERS__SERVICE__TIMEOUT": "250ms"])
     }
 
     private func subrequest(_ settings: ExternalAuthorizerSettings) -> SubrequestOptions? {

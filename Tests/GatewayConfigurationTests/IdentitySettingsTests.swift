@@ -64,20 +64,7 @@ import Testing
 
     @Test("a host's own header is a format, or a template") func inline() throws {
         func load(_ value: String) throws -> GatewaySettings {
-            let text = """
-                listeners: {edge: {address: "127.0.0.1:8443"}}
-                virtualHosts:
-                  main:
-                    default: true
-                    certificates: {main: {chain: a.pem, key: a.key}}
-                    trustStore: clients
-                    identityHeaders: {X-Team: \(value)}
-                    routes: {all: {upstream: backend}}
-                trustStores: {clients: {file: ca.pem}}
-                upstreams: {backend: {members: ["127.0.0.1:1"]}}
-                """
-            return try ConfigurationLoader.load(
-                Array(text.utf8), named: "a.yaml", environment: [:], overrides: [])
+            try ConfigurationText.load(ConfigurationText.identityHeader("X-Team: \(value)"))
         }
         let host = try load("\"{subject.OU}\"").virtualHosts[0]
         let same = try IdentityHeader(name: "X-Team", template: "{subject.OU}")

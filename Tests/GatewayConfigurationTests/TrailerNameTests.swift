@@ -4,22 +4,9 @@ import Testing
 
 @Suite struct TrailerNameTests {
     private static func load(_ trailers: String) throws -> GatewaySettings {
-        let text = """
-            listeners: {edge: {address: "127.0.0.1:8443"}}
-            virtualHosts:
-              main:
-                default: true
-                certificates: {main: {chain: a.pem, key: a.key}}
-                trustStore: clients
-                identityHeaders: {X-Who: subject}
-                routes: {all: {upstream: backend}}
-            trustStores: {clients: {file: ca.pem}}
-            upstreams: {backend: {members: ["127.0.0.1:1"]}}
-            http:
-              requestTrailers: \(trailers)
-            """
-        return try ConfigurationLoader.load(
-            Array(text.utf8), named: "a.yaml", environment: [:], overrides: [])
+        try ConfigurationText.load(
+            ConfigurationText.identityHeader("X-Who: subject")
+                + "\nhttp:\n  requestTrailers: \(trailers)")
     }
 
     @Test(

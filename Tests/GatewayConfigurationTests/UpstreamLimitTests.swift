@@ -7,22 +7,8 @@ import Testing
     private static func load(
         _ keys: String, overrides: [String] = []
     ) throws(DiagnosticList) -> UpstreamSettings {
-        let text = """
-            listeners: {edge: {address: "127.0.0.1:8443"}}
-            virtualHosts:
-              main:
-                default: true
-                certificates: {main: {chain: a.pem, key: a.key}}
-                clientCertificate: off
-                routes: {all: {upstream: backend}}
-            upstreams:
-              backend:
-                members: ["127.0.0.1:1"]
-                \(keys)
-            """
-        return try ConfigurationLoader.load(
-            Array(text.utf8), named: "a.yaml", environment: [:], overrides: overrides
-        ).upstreams[0]
+        try ConfigurationText.load(ConfigurationText.upstream(keys), overrides: overrides)
+            .upstreams[0]
     }
 
     @Test(

@@ -8,21 +8,9 @@ import Testing
         _ keys: String, members: String = "\"backend.test:8443\"", overrides: [String] = [],
         environment: [String: String] = [:]
     ) throws(DiagnosticList) -> GatewaySettings {
-        let text = """
-            listeners: {edge: {address: "127.0.0.1:8443"}}
-            virtualHosts:
-              main:
-                default: true
-                certificates: {main: {chain: a.pem, key: a.key}}
-                clientCertificate: off
-                routes: {all: {upstream: backend}}
-            upstreams:
-              backend:
-                members: [\(members)]
-                \(keys)
-            """
-        return try ConfigurationLoader.load(
-            Array(text.utf8), named: "a.yaml", environment: environment, overrides: overrides)
+        try ConfigurationText.load(
+            ConfigurationText.upstream(keys, members: members), environment: environment,
+            overrides: overrides)
     }
 
     @Test(

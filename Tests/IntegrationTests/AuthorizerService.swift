@@ -4,32 +4,13 @@ import Testing
 /// An authorizer's service in Python, which keeps a line of JSON for each question. It answers as
 /// the first segment of the path says that it is asked about.
 final class AuthorizerService {
-    private let process = Process()
-    let folder: String
-    let address: String
+    private let service: PythonService
+    var folder: String { service.folder }
+    var address: String { service.address }
 
     /// - Parameter certificate: path of chain and key, without `.pem` and `.key`; nil for no TLS.
     init(certificate: String = "") throws {
-        folder = NSTemporaryDirectory() + "postern-authorizer-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", Self.script, folder, certificate]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var port = ""
-        for _ in 0..<500 where port.isEmpty {
-            port = (try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? ""
-            if port.isEmpty { usleep(20_000) }
-        }
-        try #require(!port.isEmpty, "the service did not start")
-        address = "127.0.0.1:" + port
-    }
-
-    deinit {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: folder)
+        service = try PythonService("authorizer", [certificate]) { _ in Self.script }
     }
 
     struct Question: Decodable {
@@ -40,10 +21,7 @@ final class AuthorizerService {
 
     /// The questions so far.
     var questions: [Question] {
-        let text = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            try? JSONDecoder().decode(Question.self, from: Data($0.utf8))
-        }
+        service.log.compactMap { try? JSONDecoder().decode(Question.self, from: $0) }
     }
 
     /// Waits until there are `count` questions.

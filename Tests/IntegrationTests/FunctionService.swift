@@ -4,38 +4,17 @@ import Testing
 /// The Runtime Interface Emulator in Python, or any service that takes an event by POST: keeps
 /// each event, and answers as the function would for the event's path.
 final class FunctionService {
-    private let process = Process()
-    let folder: String
-    let address: String
+    private let service: PythonService
+    var address: String { service.address }
 
     init() throws {
-        folder = NSTemporaryDirectory() + "postern-function-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", Self.script, folder]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var port = ""
-        for _ in 0..<500 where port.isEmpty {
-            port = (try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? ""
-            if port.isEmpty { usleep(20_000) }
-        }
-        try #require(!port.isEmpty, "the service did not start")
-        address = "127.0.0.1:" + port
-    }
-
-    deinit {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: folder)
+        service = try PythonService("function") { _ in Self.script }
     }
 
     /// The invocations so far: `target` and `event`.
     var invocations: [[String: Any]] {
-        let text = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+        service.log.compactMap {
+            (try? JSONSerialization.jsonObject(with: $0)) as? [String: Any]
         }
     }
 

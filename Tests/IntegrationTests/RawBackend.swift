@@ -3,20 +3,15 @@ import Testing
 
 /// A backend that answers every request with the same bytes, and keeps what it received.
 final class RawBackend {
-    private let process = Process()
-    private let folder: String
-    let address: String
+    private let service: PythonService
+    private var folder: String { service.folder }
+    var address: String { service.address }
 
     /// - Parameters:
     ///   - end: What a request ends with.
     ///   - closes: Whether it closes after its answer.
     init(answer: String, endOfRequest end: String = "\\r\\n\\r\\n", closes: Bool = false) throws {
-        folder = NSTemporaryDirectory() + "postern-backend-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "python3", "-c",
+        service = try PythonService("backend") { folder in
             """
             import os, socket, threading
             def serve(s):
@@ -38,22 +33,8 @@ final class RawBackend {
             os.rename('\(folder)/port.new', '\(folder)/port')
             while True:
                 threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
-            """,
-        ]
-        try process.run()
-        var port = ""
-        for _ in 0..<500 where port.isEmpty {
-            port = (try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? ""
-            if port.isEmpty { usleep(20_000) }
+            """
         }
-        try #require(!port.isEmpty, "the backend did not start")
-        address = "127.0.0.1:" + port
-    }
-
-    deinit {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: folder)
     }
 
     /// The same, whatever it is.

@@ -39,9 +39,8 @@ final class UpstreamCertificates {
 /// A TLS server in Python, which keeps a line of JSON for each handshake. It answers with the
 /// number of the connection and of the request on it, or as the path says.
 final class SecureBackend {
-    private let process = Process()
-    private let folder: String
-    let address: String
+    private let service: PythonService
+    var address: String { service.address }
     var port: String { String(address.split(separator: ":")[1]) }
 
     /// - Parameters:
@@ -51,36 +50,14 @@ final class SecureBackend {
     init(
         certificate: String, clientAuthority: String? = nil, newest: String = "TLSv1_3"
     ) throws {
-        folder = NSTemporaryDirectory() + "postern-secure-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "python3", "-c", Self.script, folder, certificate, clientAuthority ?? "", newest,
-        ]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var port = ""
-        for _ in 0..<500 where port.isEmpty {
-            port = (try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? ""
-            if port.isEmpty { usleep(20_000) }
-        }
-        try #require(!port.isEmpty, "the backend did not start")
-        address = "127.0.0.1:" + port
-    }
-
-    deinit {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: folder)
+        service = try PythonService(
+            "backend", [certificate, clientAuthority ?? "", newest]
+        ) { _ in Self.script }
     }
 
     /// What is known of each handshake so far.
     var handshakes: [Handshake] {
-        let text = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            try? JSONDecoder().decode(Handshake.self, from: Data($0.utf8))
-        }
+        service.log.compactMap { try? JSONDecoder().decode(Handshake.self, from: $0) }
     }
 
     struct Handshake: Decodable {

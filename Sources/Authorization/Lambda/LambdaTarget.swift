@@ -1,3 +1,4 @@
+internal import Core
 public import Crypto
 
 /// Where an authorizer function is invoked, and how.
@@ -20,8 +21,9 @@ public struct LambdaTarget: Equatable, Sendable {
     ) -> LambdaTarget {
         LambdaTarget(
             host: host ?? "lambda.\(region).amazonaws.com",
-            path: "/2015-03-31/functions/\(encoded(function))/invocations",
-            query: qualifier.map { "Qualifier=\(encoded($0))" } ?? "", region: region,
+            path: "/2015-03-31/functions/\(PercentEncoding.unreserved(function))/invocations",
+            query: qualifier.map { "Qualifier=\(PercentEncoding.unreserved($0))" } ?? "",
+            region: region,
             isLambda: true)
     }
 
@@ -80,20 +82,5 @@ public struct LambdaTarget: Equatable, Sendable {
         guard reply.status == 200 else { throw .failed }
         let isError = !reply.values(ofField: "x-amz-function-error").isEmpty
         return try LambdaAnswer(reply.body, format: format, isError: isError)
-    }
-
-    /// Percent-encodes all but unreserved characters.
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: bytes.append(byte)
-            case _ where "-._~".utf8.contains(byte): bytes.append(byte)
-            default:
-                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

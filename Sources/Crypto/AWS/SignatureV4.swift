@@ -94,7 +94,7 @@ public struct SignatureV4: Sendable {
     private func canonicalPath(_ path: String) -> String {
         let path = path.isEmpty ? "/" : path
         guard !isS3 else { return path }
-        return Self.encoded(Self.withoutDotSegments(path))
+        return PercentEncoding.unreserved(Self.withoutDotSegments(path), also: "/")
     }
 
     /// RFC 3986 §5.2.4, and one slash for several.
@@ -109,21 +109,6 @@ public struct SignatureV4: Sendable {
         }
         let isFolder = path.hasSuffix("/") && !segments.isEmpty
         return "/" + segments.joined(separator: "/") + (isFolder ? "/" : "")
-    }
-
-    /// Percent-encodes all but unreserved characters and slashes.
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: bytes.append(byte)
-            case _ where "-._~/".utf8.contains(byte): bytes.append(byte)
-            default:
-                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Parameters in order of name, then of value.

@@ -1,3 +1,4 @@
+import Core
 import TLS
 
 // Amazon's application load balancers, in the modes "verify" and "passthrough".

@@ -1,3 +1,4 @@
+import Core
 import TLS
 
 // nginx: its variable `$ssl_client_NAME` is the header `X-SSL-Client-NAME`.

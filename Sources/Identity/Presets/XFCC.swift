@@ -1,3 +1,4 @@
+import Core
 import TLS
 
 // Envoy's `X-Forwarded-Client-Cert`: `By;Hash;Cert;Chain;Subject;URI…;DNS…`.

@@ -1,3 +1,4 @@
+import Core
 import Crypto
 
 /// How the text of a template becomes a field value.

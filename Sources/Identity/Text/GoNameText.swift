@@ -1,3 +1,4 @@
+import Core
 import TLS
 
 /// A distinguished name as Go 1.26 prints it (`pkix.Name.String`): nine known types in a fixed

@@ -1,8 +1,9 @@
 import Crypto
 
 /// Certificates as PEM (RFC 7468): 64 columns, a line end after every line.
-enum PEMText {
-    static func encode(_ der: [UInt8]) -> [UInt8] {
+public enum PEMText {
+    /// The PEM of `der`.
+    public static func encode(_ der: [UInt8]) -> [UInt8] {
         var text = Array("-----BEGIN CERTIFICATE-----\n".utf8)
         let encoded = Base64.encode(der)
         for start in stride(from: 0, to: encoded.count, by: 64) {

@@ -1,4 +1,5 @@
 import Authorization
+import Core
 import Identity
 import Proxy
 import TLS
@@ -86,10 +87,10 @@ extension Explanation {
         return .object([
             ("subject", .text(certificate.printableSubject)),
             ("issuer", .text(certificate.printableIssuer)),
-            ("serial", .text(hex(certificate.serialNumber))),
+            ("serial", .text(Self.hex(certificate.serialNumber))),
             ("notBefore", .text(UTCTime.text(certificate.notBefore))),
             ("notAfter", .text(UTCTime.text(certificate.notAfter))),
-            ("fingerprint", .text(hex(certificate.sha256Fingerprint))),
+            ("fingerprint", .text(Self.hex(certificate.sha256Fingerprint))),
             ("keyType", .text(summary.keyType)), ("keyBits", .number(summary.keyBits)),
             ("signatureAlgorithm", .text(summary.signatureAlgorithm)),
         ])
@@ -152,6 +153,6 @@ extension Explanation {
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        String(decoding: Hex.lower(bytes), as: UTF8.self)
     }
 }

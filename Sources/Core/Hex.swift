@@ -1,0 +1,26 @@
+/// Base 16.
+public enum Hex {
+    /// Two digits for each byte, lower case.
+    public static func lower(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { [digit($0 >> 4, "a"), digit($0 & 15, "a")] }
+    }
+
+    /// Two digits for each byte, upper case.
+    public static func upper(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { [digit($0 >> 4, "A"), digit($0 & 15, "A")] }
+    }
+
+    /// The value of a digit; nil when it is none.
+    public static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func digit(_ value: UInt8, _ ten: Unicode.Scalar) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: ten) + value - 10
+    }
+}
