@@ -23,6 +23,9 @@ public enum Clock {
 
 /// The calling thread.
 public enum WorkerThread {
+    /// CPU time that the calling thread has used.
+    public static func cpuTime() -> Nanoseconds { Nanoseconds(CLinux_thread_cpu_nanoseconds()) }
+
     /// Pins the calling thread to `processor`, counted from 0.
     public static func pin(toProcessor processor: Int) throws(SystemError) {
         try SystemError.check(CLinux_pin_thread(Int32(clamping: processor)), "sched_setaffinity")

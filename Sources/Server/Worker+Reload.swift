@@ -2,6 +2,7 @@ import Core
 import EventLoop
 import Proxy
 import TLS
+import Telemetry
 import Upstream
 
 // A reload, as one worker sees it: between two turns it takes a snapshot whole, then tells its
@@ -16,6 +17,7 @@ extension Worker where Loop: ~Copyable {
     /// further exchange: see `Session.replaceTable`.
     mutating func apply(_ snapshot: Snapshot) {
         guard !isStopping else { return }
+        stopwatch.start()
         turn.environment.timeouts = snapshot.timeouts
         turn.environment.limits = snapshot.limits
         for upstream in snapshot.upstreams { apply(upstream) }
@@ -49,6 +51,7 @@ extension Worker where Loop: ~Copyable {
     /// Judges new handshakes by `set`, and begins to judge the present connections if it is new.
     mutating func apply(_ set: RevocationSet, _ receipt: Snapshot.Receipt) {
         guard !isStopping else { return }
+        stopwatch.start()
         let isNew = served.contains { $0.context.revocation !== set }
         for listener in served { listener.context.revocation = set }
         for context in retired { context.revocation = set }
@@ -61,6 +64,7 @@ extension Worker where Loop: ~Copyable {
     mutating func judgeWhenStale() {
         guard turn.now.wallSeconds >= listsGoStale, let set = served.first?.context.revocation
         else { return }
+        stopwatch.start()
         listsGoStale = set.nextStale(after: turn.now.wallSeconds)
         sweep = Sweep(slot: 0, judges: true, receipt: sweep?.receipt)
     }
@@ -101,6 +105,14 @@ extension Worker where Loop: ~Copyable {
             slot += 1
         }
         drainSlot = end < clients.slotsInUse ? end : nil
+    }
+
+    /// Counts the CPU time of a turn in which connections heard of something, and of the one after
+    /// the last of these, in which the kernel reports what became of them.
+    mutating func measureTurn() {
+        stopwatch.lap(isLast: sweep == nil && drainSlot == nil)
+        turn.environment.metrics.set(
+            .sweepTurnLargest, stopwatch.largest.count / 1_000)
     }
 
     /// Lets go of contexts that no connection was made with any more.

@@ -51,6 +51,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     var listsGoStale = Int64.max
     /// The next client to hear that the gateway is going to stop.
     var drainSlot: Int?
+    var stopwatch = SweepStopwatch()
     /// What validation caches have done that are no more.
     var forgotten = ValidationCacheStatistics()
     let mailbox: Mailbox<ControlMessage>
@@ -107,6 +108,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
             expireTimers()
             if sweep != nil { continueSweep() }
             if drainSlot != nil { continueDraining() }
+            if stopwatch.isRunning { measureTurn() }
             if turn.now.monotonic >= nextTick { tick() }
         }
         shutdown()
@@ -267,6 +269,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         nextTick = turn.now.monotonic
         for listener in listeners { loop.close(listener, reset: false) }
         listeners.removeAll()
+        stopwatch.start()
         drainSlot = 0
     }
 

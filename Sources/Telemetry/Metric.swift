@@ -16,6 +16,10 @@ public enum Metric: Int, CaseIterable, Sendable {
     case configurationReloadFailures, configurationLastReloadSuccessful, configurationLastReload
     case configurationGeneration, revocationGeneration, revocationProblems
     case loopTurns, loopSystemCalls, loopBufferExhaustions, loopCompletionOverflows
+    case sweepTurnLargest
+
+    /// Whether it is the largest value of any worker, rather than what all of them have.
+    public var isLargest: Bool { self == .bufferedBytesLargest || self == .sweepTurnLargest }
 
     /// Whether it can go down.
     public var isGauge: Bool {
@@ -24,7 +28,8 @@ public enum Metric: Int, CaseIterable, Sendable {
             .upstreamConnectionsActive,
             .upstreamQueued, .upstreamIdle, .buffersOutstanding, .bufferedBytes,
             .bufferedBytesLargest, .configurationLastReloadSuccessful, .configurationLastReload,
-            .configurationGeneration, .revocationGeneration, .revocationProblems:
+            .configurationGeneration, .revocationGeneration, .revocationProblems,
+            .sweepTurnLargest:
             true
         default: false
         }
@@ -85,6 +90,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .loopSystemCalls: "postern_loop_system_calls_total"
         case .loopBufferExhaustions: "postern_loop_buffer_exhaustions_total"
         case .loopCompletionOverflows: "postern_loop_completion_overflows_total"
+        case .sweepTurnLargest: "postern_sweep_turn_cpu_microseconds_largest"
         }
     }
 
@@ -130,7 +136,7 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .upstreamEjections: "Members left out because they kept failing."
         case .upstreamIdle: "Connections to upstreams that wait in the pool."
         case .bufferedBytes: "Bytes that are kept for all connections, the event loop's included."
-        case .bufferedBytesLargest: "Bytes that the fullest session of each worker keeps, added up."
+        case .bufferedBytesLargest: "Bytes that the fullest session of any worker keeps."
         case .buffersOutstanding: "Buffers in use."
         case .fieldsOwnedDropped: "Request fields dropped: names that only the gateway sets."
         case .fieldsSuspiciousDropped: "Request fields dropped: `_` or `.` in the name."
@@ -147,6 +153,8 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .loopSystemCalls: "System calls of the event loop."
         case .loopBufferExhaustions: "Times that no receive buffer was left."
         case .loopCompletionOverflows: "Times that the completion queue overflowed."
+        case .sweepTurnLargest:
+            "CPU time of the longest turn in which connections heard of a reload, or of the end."
         }
     }
 }

@@ -1,7 +1,7 @@
 /// The Prometheus text exposition format, version 0.0.4.
 public enum PrometheusText {
-    /// Everything the workers counted, summed. `upstreams` and `authorizers` are the names behind
-    /// the positions; what positions of one name counted is summed as well.
+    /// Everything the workers counted, summed, or the largest of it. `upstreams` and `authorizers`
+    /// are the names behind the positions; what positions of one name counted is summed as well.
     public static func render(
         _ workers: [WorkerMetrics], upstreams: [String] = [], authorizers: [String] = []
     ) -> String {
@@ -12,7 +12,7 @@ public enum PrometheusText {
         }
         for metric in Metric.allCases {
             header(metric.name, metric.isGauge ? "gauge" : "counter", metric.help)
-            text += "\(metric.name) \(sum(metric.rawValue))\n"
+            text += "\(metric.name) \(value(of: metric, workers))\n"
         }
         for metric in UpstreamMetric.allCases where !upstreams.isEmpty {
             header(metric.name, metric.isGauge ? "gauge" : "counter", metric.help)
@@ -70,6 +70,11 @@ public enum PrometheusText {
             "postern_handshake_duration_seconds", "From accept to the end of the handshake.",
             WorkerMetrics.Layout.handshakeTime)
         return text
+    }
+
+    private static func value(of metric: Metric, _ workers: [WorkerMetrics]) -> UInt64 {
+        let values = workers.map { $0.value(of: metric) }
+        return metric.isLargest ? values.max() ?? 0 : values.reduce(0, &+)
     }
 
     /// What was counted of external authorizers.

@@ -45,6 +45,8 @@ struct RevokedClientsAreGoneAtOnce {
         #expect(try test.gateway.curl("/").status != 0)
         let closed = "postern_connections_closed_total{reason=\"certificate_revoked\"}"
         #expect(try test.metric(closed) == 1)
+        // How long the worker's turns were is measured.
+        #expect(try test.metric("postern_sweep_turn_cpu_microseconds_largest") > 0)
         // A broken file changes nothing.
         try "nonsense\n".write(toFile: deny, atomically: true, encoding: .utf8)
         #expect(try test.reaches(1, "postern_config_reload_failures_total"))

@@ -172,6 +172,8 @@ int CLinux_eventfd_signal(int fd);
 
 uint64_t CLinux_monotonic_nanoseconds(void);
 int64_t CLinux_wall_seconds(void);
+/// CPU time that the calling thread has used.
+uint64_t CLinux_thread_cpu_nanoseconds(void);
 /// Raises the soft limit of open descriptors towards `wanted`; returns the limit in force.
 int64_t CLinux_raise_descriptor_limit(uint64_t wanted);
 /// Raises the soft limit of locked memory to the hard one; returns it (INT64_MAX: unlimited).
