@@ -1,5 +1,6 @@
 """The scenarios, and one measured run of one of them."""
 
+import contextlib
 import dataclasses
 import http.client
 import json
@@ -284,26 +285,34 @@ def slow_readers(name, process, directory, port, readers, seconds):
 
 def idle_bytes(name, process, directory, port, connections, seconds=60):
     """Resident bytes that one idle connection takes, from `connections` of them held open."""
-    before_bytes, before_descriptors = process.resident_bytes(), process.descriptors()
+    before = process.resident_bytes()
+    with idle_connections(name, process, directory, port, connections, seconds) as holder:
+        after = process.resident_bytes()
+        if holder.poll() is not None:
+            raise LoadError(f"{name}: the idle connections did not stay open")
+        return (after - before) / connections
+
+
+@contextlib.contextmanager
+def idle_connections(name, process, directory, port, connections, seconds=60):
+    """Holds `connections` open that have had their handshake and do nothing; gives their owner."""
+    before = process.descriptors()
     command = load_command(directory, port, connections, seconds, ("--hold-idle",))
     holder = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + seconds
-        while process.descriptors() < before_descriptors + connections:
+        while process.descriptors() < before + connections:
             if time.monotonic() > deadline or holder.poll() is not None:
                 raise LoadError(
-                    f"{name}: {process.descriptors() - before_descriptors} of {connections} "
+                    f"{name}: {process.descriptors() - before} of {connections} "
                     "idle connections were open when the time was over"
                 )
             time.sleep(0.2)
         # The last ones are still in their handshakes; after that nothing happens any more.
         time.sleep(3)
-        after = process.resident_bytes()
-        if holder.poll() is not None:
-            raise LoadError(f"{name}: the idle connections did not stay open")
-        return (after - before_bytes) / connections
+        yield holder
     finally:
         holder.terminate()
         try:

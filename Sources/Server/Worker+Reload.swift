@@ -9,7 +9,7 @@ import Upstream
 // connections, some in each turn.
 extension Worker where Loop: ~Copyable {
     /// Connections that hear of a new generation in one turn, so that no turn becomes long.
-    static var sweepStep: Int { 64 }
+    static var sweepStep: Int { 32 }
 
     /// Serves new connections by `snapshot`, and begins to move the present ones to it.
     ///
