@@ -114,7 +114,8 @@ public final class Gateway {
         if let address = settings.adminAddress {
             admin = try AdminServer(
                 address: address, metrics: metrics + [ownMetrics],
-                upstreams: assembly.upstreamNames, authorizers: assembly.slots.authorizers)
+                upstreams: assembly.upstreamNames, authorizers: assembly.slots.authorizers,
+                workers: mailboxes)
             logger.info("admin listener", metadata: ["address": "\(admin?.boundAddress ?? "")"])
         }
         controlPlane = try ControlPlane(

@@ -1,3 +1,4 @@
+import Authorization
 import Core
 import EventLoop
 import Proxy
@@ -17,6 +18,8 @@ enum ControlMessage: Sendable {
     case reload(Snapshot)
     /// This is revoked from now on; all else stays.
     case revocation(RevocationSet, Snapshot.Receipt)
+    /// Ask external authorizers again about the certificate of this fingerprint; nil for all.
+    case purge(Fingerprint?)
 }
 
 /// One thread's share of the gateway: its loop, listeners, connections, pools and timers.
@@ -258,6 +261,10 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
                 expire(pool: upstream)
             case .reload(let snapshot): apply(snapshot)
             case .revocation(let set, let receipt): apply(set, receipt)
+            case .purge(let identity):
+                for listener in served {
+                    for authorizer in listener.table.authorizers { authorizer?.purge(identity) }
+                }
             }
         }
     }

@@ -169,7 +169,7 @@ struct LambdaAuthorizerTests {
                 #expect(authorizer.outcome(told.answer, request("/")) == expected)
             }
             let last = try ticket(begin(&authorizer, request("/"), 21))
-            authorizer.purge(identity: Fingerprint(of: [1]))
+            authorizer.purge(Fingerprint(of: [1]))
             let told = authorizer.failed(last, now: at(21))
             #expect(authorizer.outcome(told.answer, request("/")) == .refuse(.failure))
         }

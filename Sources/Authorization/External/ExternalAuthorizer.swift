@@ -1,4 +1,5 @@
 public import Core
+public import TLS
 
 /// An authorizer that asks a service, as it is configured.
 public struct ExternalAuthorizerOptions: Sendable {
@@ -160,6 +161,13 @@ public final class ExternalAuthorizer {
     public func withdraw(_ waiter: UInt64, from ticket: Ticket) {
         service?.withdraw(waiter, from: ticket)
         function?.withdraw(waiter, from: ticket)
+    }
+
+    /// Forgets what is known of the certificate with that fingerprint; nil for all of them.
+    /// Questions under way go on for those who wait, but their answers are not kept.
+    public func purge(_ identity: Fingerprint?) {
+        service?.purge(identity)
+        function?.purge(identity)
     }
 
     /// Lets pass what fails, where that is configured.

@@ -1,4 +1,5 @@
 internal import Core
+internal import TLS
 
 /// An authorizer function, and where it is invoked.
 public struct FunctionOptions: Sendable {
@@ -53,6 +54,8 @@ struct FunctionDecisions: ~Copyable {
             return .ask(ticket, question: question)
         }
     }
+
+    mutating func purge(_ identity: Fingerprint?) { authorizer.purge(identity) }
 
     mutating func answered(
         _ ticket: DecisionTicket, _ reply: AuthorizerReply, now: Now

@@ -1,4 +1,5 @@
 internal import Core
+internal import TLS
 
 /// Decisions by a service of one's own.
 struct ServiceDecisions: ~Copyable {
@@ -69,6 +70,10 @@ struct ServiceDecisions: ~Copyable {
 
     mutating func withdraw(_ waiter: UInt64, from ticket: DecisionTicket) {
         cache.withdraw(waiter, from: ticket)
+    }
+
+    mutating func purge(_ identity: Fingerprint?) {
+        if let identity { cache.purge(identity: identity) } else { cache.purgeAll() }
     }
 
     private func failure(_ reason: StaticString, _ now: Now) -> ExternalDecision {

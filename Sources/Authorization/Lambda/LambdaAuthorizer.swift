@@ -134,11 +134,10 @@ public struct LambdaAuthorizer: ~Copyable {
         cache.withdraw(waiter, from: ticket)
     }
 
-    /// Forgets everything about a certificate.
-    public mutating func purge(identity: Fingerprint) { cache.purge(identity: identity) }
-
-    /// Forgets what earlier configurations than `generation` brought.
-    public mutating func purge(before generation: UInt64) { cache.purge(before: generation) }
+    /// Forgets everything about a certificate; nil for all of them.
+    public mutating func purge(_ identity: Fingerprint?) {
+        if let identity { cache.purge(identity: identity) } else { cache.purgeAll() }
+    }
 
     /// What `answer` means for `request`.
     public func outcome(_ answer: Answer, _ request: AuthorizationRequest) -> Outcome {

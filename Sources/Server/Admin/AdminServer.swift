@@ -3,15 +3,18 @@ import EventLoop
 import GatewayConfiguration
 import Glibc
 import Synchronization
+import TLS
 import Telemetry
 
-/// `/metrics`, `/healthz` and `/readyz` on a thread of its own, one request per connection.
+/// `/metrics`, `/healthz`, `/readyz` and `POST /authorizers/purge` on a thread of its own, one
+/// request per connection.
 ///
 /// Local by configuration, and apart from the data path: a slow scraper slows nobody.
 final class AdminServer: Sendable {
     private let descriptor: Int32
     private let metrics: [WorkerMetrics]
     /// Names of the upstreams and of the external authorizers, in the order of their counters.
+    private let workers: [Mailbox<ControlMessage>]
     private let names: Mutex<(upstreams: [String], authorizers: [String])>
     private let ready = Atomic<Bool>(true)
     private let stopping = Atomic<Bool>(false)
@@ -19,9 +22,10 @@ final class AdminServer: Sendable {
 
     init(
         address: SocketAddress, metrics: [WorkerMetrics], upstreams: [String],
-        authorizers: [String]
+        authorizers: [String], workers: [Mailbox<ControlMessage>]
     ) throws(GatewayError) {
         self.metrics = metrics
+        self.workers = workers
         names = Mutex((upstreams, authorizers))
         do throws(SystemError) {
             descriptor = try Sockets.makeListener(address, backlog: 64)
@@ -76,10 +80,17 @@ final class AdminServer: Sendable {
             guard count > 0 else { return }
             head += chunk[..<count]
         }
-        let line = String(decoding: head.prefix { $0 != 13 }, as: UTF8.self)
-        let words = line.split(separator: " ")
-        guard words.count == 3, words[0] == "GET" else {
-            send(connection, "405 Method Not Allowed", "only GET is served here\n")
+        let lines = String(decoding: head, as: UTF8.self).split(separator: "\r\n")
+        let words = lines.first?.split(separator: " ") ?? []
+        guard words.count == 3, words[0] == "GET" || words[0] == "POST" else {
+            send(connection, "405 Method Not Allowed", "only GET and POST are served here\n")
+            return
+        }
+        if words[0] == "POST" {
+            // A page in the operator's browser has no business here.
+            let isOfPage = lines.contains { $0.lowercased().hasPrefix("origin:") }
+            let (status, body) = isOfPage ? Self.forbidden : command(String(words[1]))
+            send(connection, status, body)
             return
         }
         switch words[1] {
@@ -95,6 +106,33 @@ final class AdminServer: Sendable {
                 : send(connection, "503 Service Unavailable", "draining\n")
         default: send(connection, "404 Not Found", "try /metrics, /healthz or /readyz\n")
         }
+    }
+
+    private static let forbidden = ("403 Forbidden", "not for pages of a browser\n")
+
+    /// Does what is asked for by POST.
+    private func command(_ target: String) -> (status: String, body: String) {
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.first == "/authorizers/purge" else {
+            return ("404 Not Found", "try /authorizers/purge\n")
+        }
+        var identity: Fingerprint?
+        if parts.count > 1 {
+            let pair = parts[1].split(separator: "=", maxSplits: 1)
+            identity = pair.count == 2 ? Fingerprint(hexadecimal: String(pair[1])) : nil
+            guard pair.first == "sha256", identity != nil else {
+                return (
+                    "400 Bad Request",
+                    "allowed is sha256=, with the SHA-256 of a certificate in hexadecimal; "
+                        + "without it all certificates are meant\n"
+                )
+            }
+        }
+        let told = workers.filter { $0.post(.purge(identity)) }
+        guard told.count == workers.count else {
+            return ("503 Service Unavailable", "not every worker could be told; try again\n")
+        }
+        return ("202 Accepted", "authorizers are asked again\n")
     }
 
     private func send(_ connection: Int32, _ status: String, _ body: String) {
