@@ -15,29 +15,43 @@ public struct Origin: Sendable, Equatable, Hashable {
     }
 }
 
-/// One mistake in a configuration.
+/// One mistake in a configuration, or something in it that deserves a look.
 public struct Diagnostic: Sendable, Equatable, CustomStringConvertible {
+    /// How bad it is.
+    public enum Severity: String, Sendable {
+        /// The configuration cannot be used.
+        case error
+        /// It can.
+        case warning
+    }
+
     /// Where it is.
     public var origin: Origin
     /// Which key, dotted; empty for the file as a whole.
     public var path: String
     /// What is wrong, and what is allowed.
     public var message: String
+    /// How bad it is.
+    public var severity: Severity
 
-    /// The mistake `message` in the key `path`, at `origin`.
-    public init(origin: Origin, path: String, message: String) {
+    /// What `message` says of the key `path`, at `origin`.
+    public init(origin: Origin, path: String, message: String, severity: Severity = .error) {
+        self.severity = severity
         self.origin = origin
         self.path = path
         self.message = message
     }
 
-    /// `file:line:column: error: key.path: message`.
+    /// `file:line:column: error: key.path: message`, or `warning` for `error`.
     public var description: String {
         let place =
             origin.line > 0
             ? "\(origin.source):\(origin.line):\(origin.column)" : origin.source
-        return "\(place): error: \(path.isEmpty ? "" : path + ": ")\(message)"
+        return "\(place): \(severity.rawValue): \(text)"
     }
+
+    /// `key.path: message`: where the place does not matter.
+    public var text: String { (path.isEmpty ? "" : path + ": ") + message }
 }
 
 /// Every mistake of a configuration at once.

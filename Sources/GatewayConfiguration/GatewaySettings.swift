@@ -49,6 +49,8 @@ public struct GatewaySettings: Sendable {
     }
     /// Every file and folder that the configuration names, once for each key that names it.
     public var files: [NamedFile] = []
+    /// The trust stores that are used, by name.
+    public var trustStores: [String: TrustStoreOptions] = [:]
 }
 
 /// A file or folder that a key of the configuration names.

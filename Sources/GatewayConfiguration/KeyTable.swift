@@ -189,6 +189,9 @@ public enum KeyTable {
             "trustStores.*.sources", .files, "",
             "More PEM files, or directories with .pem, .crt and .cer files."),
         ConfigurationKey(
+            "trustStores.*.mode", .choice(["standard", "aws-apigw"]), "standard",
+            "Whose rules hold: those of these keys, or beside them those of AWS API Gateway."),
+        ConfigurationKey(
             "trustStores.*.chainLength", .integer(2...10), "4",
             "Certificates in a chain, leaf and anchor included."),
         ConfigurationKey(

@@ -160,6 +160,7 @@ struct SettingsBuilder {
             sources.insert(reader.file(base + "file"), at: 0)
         }
         var store = TrustStoreOptions(sources: sources)
+        store.mode = TrustStoreMode(rawValue: reader.choice(base + "mode")) ?? .standard
         store.maximumChainLength = reader.integer(base + "chainLength")
         store.securityLevel = reader.integer(base + "securityLevel")
         store.allowsPartialChains = reader.flag(base + "partialChains")
@@ -170,6 +171,9 @@ struct SettingsBuilder {
         store.minimumRSABits = reader.integer(base + "minimumRSABits")
         store.minimumECBits = reader.integer(base + "minimumECBits")
         store.signatureAlgorithms = reader.list(base + "signatureAlgorithms")
+        if store.mode == .apiGateway { applyAPIGatewayRules(&store, base) }
+        let name = String(base.dropFirst("trustStores.".count).dropLast())
+        settings.trustStores[name] = store
         return store
     }
 

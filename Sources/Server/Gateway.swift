@@ -60,9 +60,13 @@ public final class Gateway {
     }
 
     /// Everything that `run` would load, without opening a socket: what `postern check` does.
-    public static func check(_ source: ConfigurationSource) throws(GatewayError) {
+    ///
+    /// - Returns: what is not wrong but deserves a look.
+    public static func check(_ source: ConfigurationSource) throws(GatewayError) -> [Diagnostic] {
         let attempt = Attempt(source)
-        try Assembly(start: try attempt.settings.get(), files: attempt.files).check()
+        let assembly = Assembly(start: try attempt.settings.get(), files: attempt.files)
+        try assembly.check()
+        return assembly.trustStoreWarnings()
     }
 
     // MARK: Start
@@ -76,6 +80,7 @@ public final class Gateway {
         let backend = try chooseBackend()
         let revocation = try assembly.check()
         for problem in revocation.set.problems { logger.warning("revocation: \(problem)") }
+        for warning in assembly.trustStoreWarnings() { logger.warning("\(warning.text)") }
         let sharedTLS = SharedTLS(settings.tls)
         let path = sharedTLS.usesOwnLibraries ? "on" : "off"
         logger.info("fast certificate path: \(path) (\(sharedTLS.reason))")

@@ -94,13 +94,14 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract:
-            "Check a configuration, certificates and keys included; exit 0 when `run` would start.")
+            "Check a configuration, certificates and keys included; exit 0 when `run` would start.",
+        discussion: "Warnings about certificates of trust stores do not change the exit code.")
 
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         do throws(GatewayError) {
-            try Gateway.check(options.source)
+            for warning in try Gateway.check(options.source) { Terminal.error("\(warning)") }
         } catch {
             Terminal.error("\(error)")
             throw ExitCode(1)

@@ -143,6 +143,9 @@ struct ChainExplanationTests {
                 name: "algorithm", certificate: good, failing: .algorithms,
                 rules: { $0.signatureAlgorithms = ["ecdsa-with-SHA384"] }),
             Case(
+                name: "an intermediate that the client sends", certificate: good,
+                failing: .anchor, rules: { $0.mode = .apiGateway }),
+            Case(
                 name: "usage is missing",
                 certificate: below(authority.root) { $0.extendedUsages = [] }, failing: .usage,
                 rules: { $0.extendedKeyUsage = .require }),

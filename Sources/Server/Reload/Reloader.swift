@@ -170,6 +170,7 @@ struct Reloader: Sendable {
                 try next.snapshot(
                     worker.tls, members: members, revocation: revocation.set, receipt: receipt))
         }
+        for warning in next.trustStoreWarnings() { logger.warning("\(warning.text)") }
         generation += 1
         assembly = next.withoutFiles
         take(revocation)

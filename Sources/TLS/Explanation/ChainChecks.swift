@@ -77,6 +77,7 @@ struct ChainChecks {
                 switch finding.code {
                 case X509_V_ERR_CA_MD_TOO_WEAK: .algorithms
                 case X509_V_ERR_INVALID_PURPOSE: .usage
+                case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: .anchor
                 default: .keys
                 }
             fail(name, "certificate \(finding.depth): \(finding.reason)")

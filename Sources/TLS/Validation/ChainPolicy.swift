@@ -9,11 +9,19 @@ struct ChainPolicy {
     private let minimumRSABits: Int32
     private let minimumECBits: Int32
     private let signatureAlgorithms: Set<Int32>
+    private let mode: TrustStoreMode
+    /// SHA-256 of every certificate of the store.
+    private let stored: Set<Fingerprint>
     /// SHA-256 over what was loaded from files.
     let digest: Fingerprint
 
-    init(_ options: TrustStoreOptions, _ role: TrustContext.Role) throws(TLSConfigurationError) {
+    /// The policy of `options`, whose store holds the certificates `stored`.
+    init(
+        _ options: TrustStoreOptions, _ role: TrustContext.Role, stored: Set<Fingerprint>
+    ) throws(TLSConfigurationError) {
         self.role = role
+        mode = options.mode
+        self.stored = stored
         // A server's usage is OpenSSL's to judge.
         extendedKeyUsage = role == .clients ? options.extendedKeyUsage : .off
         minimumRSABits = Int32(clamping: options.minimumRSABits)
@@ -78,17 +86,24 @@ struct ChainPolicy {
                 return found
             }
             let isAnchor = index > 0 && index == certificates.count - 1
+            if index > 0, mode == .apiGateway,
+                !stored.contains(Fingerprint(of: certificates[index].der))
+            {
+                found.append(
+                    Finding(
+                        code: X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, depth: index - 1,
+                        reason: "its issuer is not in the trust store, whose mode takes none from "
+                            + "the client"))
+            }
             if unsafe !hasStrongKey(certificate) {
                 let code = index == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL
                 found.append(
                     Finding(
                         code: code, depth: index,
-                        reason: "the key is shorter than the trust store allows"))
+                        reason: "the key is not one that the trust store allows"))
             }
             if isAnchor { continue }
-            if !signatureAlgorithms.isEmpty,
-                unsafe !signatureAlgorithms.contains(X509_get_signature_nid(certificate))
-            {
+            if unsafe !hasStrongSignature(certificate) {
                 found.append(
                     Finding(
                         code: X509_V_ERR_CA_MD_TOO_WEAK, depth: index,
@@ -129,14 +144,27 @@ struct ChainPolicy {
         }
     }
 
-    private func hasStrongKey(_ certificate: OpaquePointer) -> Bool {
-        guard minimumRSABits > 0 || minimumECBits > 0 else { return true }
+    /// Whether the algorithm that signed it is allowed.
+    func hasStrongSignature(_ certificate: OpaquePointer) -> Bool {
+        if mode == .apiGateway {
+            var digestBits: Int32 = 0
+            guard unsafe X509_get_signature_info(certificate, nil, nil, &digestBits, nil) == 1,
+                digestBits >= TrustStoreMode.apiGatewayDigestBits
+            else { return false }
+        }
+        return unsafe signatureAlgorithms.isEmpty
+            || signatureAlgorithms.contains(X509_get_signature_nid(certificate))
+    }
+
+    /// Whether its key is of a kind and a length that are allowed.
+    func hasStrongKey(_ certificate: OpaquePointer) -> Bool {
+        guard minimumRSABits > 0 || minimumECBits > 0 || mode == .apiGateway else { return true }
         guard let key = unsafe X509_get0_pubkey(certificate) else { return false }
         let bits = unsafe EVP_PKEY_get_bits(key)
         switch unsafe EVP_PKEY_get_base_id(key) {
         case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS: return bits >= minimumRSABits
         case EVP_PKEY_EC: return bits >= minimumECBits
-        default: return true
+        default: return mode != .apiGateway
         }
     }
 }

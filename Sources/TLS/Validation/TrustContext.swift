@@ -48,7 +48,7 @@ final class TrustContext {
                 advice: "choose 0 to 5; 2 is the default")
         }
         let trusted = try TrustStore(options, at: now)
-        policy = try ChainPolicy(options, role)
+        policy = try ChainPolicy(options, role, stored: trusted.fingerprints)
         guard let store = unsafe X509_STORE_new() else {
             throw TLSConfigurationError(
                 subject, "out of memory", advice: "free memory and try again")

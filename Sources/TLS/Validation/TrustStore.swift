@@ -5,10 +5,21 @@ internal import Core
 @safe
 final class TrustStore {
     let certificates = CertificateList()
+    /// Where each of them comes from, and what it says.
+    private(set) var entries: [Entry] = []
     /// SHA-256 over every certificate, in order: two stores of one digest trust the same.
     let digest: Fingerprint
     /// SHA-256 of each.
     let fingerprints: Set<Fingerprint>
+
+    /// A certificate of the store.
+    struct Entry {
+        /// The file.
+        let path: String
+        /// Which of the file's certificates it is, from 1.
+        let position: Int
+        let parsed: PeerCertificate
+    }
 
     /// Loads what `options` names. Fatal when there is nothing in it that could be an anchor
     /// today: an empty store would refuse everybody, and nobody wants the system's roots instead.
@@ -36,6 +47,7 @@ final class TrustStore {
                 unsafe certificates.append(certificate)
                 encodings += parsed.der
                 fingerprints.insert(Fingerprint(of: parsed.der))
+                entries.append(Entry(path: path, position: index + 1, parsed: parsed))
             }
         }
         digest = Fingerprint(of: encodings)
@@ -49,6 +61,26 @@ final class TrustStore {
         guard expired < anchors else {
             throw TLSConfigurationError(
                 subject, "all anchors have expired", advice: "name a store with a valid anchor")
+        }
+        if options.mode == .apiGateway { try refuseConflicts() }
+    }
+
+    /// API Gateway takes one issuer for each subject of a store; the words are its own.
+    private func refuseConflicts() throws(TLSConfigurationError) {
+        var issuers: [Fingerprint: Fingerprint] = [:]
+        for (index, entry) in entries.enumerated() {
+            guard let subject = unsafe CanonicalName(X509_get_subject_name(certificates[index])),
+                let issuer = unsafe CanonicalName(X509_get_issuer_name(certificates[index]))
+            else { continue }
+            let known = issuers.updateValue(issuer.digest, forKey: subject.digest)
+            if let known, known != issuer.digest {
+                throw TLSConfigurationError(
+                    entry.path,
+                    "certificate \(entry.position): The certificate subject "
+                        + "\(entry.parsed.printableSubject) conflicts with an existing certificate "
+                        + "from a different issuer",
+                    advice: "keep one of the two, or set the trust store's mode to standard")
+            }
         }
     }
 

@@ -17,6 +17,8 @@ public struct TrustStoreOptions: Sendable, Hashable {
     public var contents: [String: [UInt8]] = [:]
     /// The files of those of `sources` that are directories and were listed already, by directory.
     public var listings: [String: [String]] = [:]
+    /// Whose rules hold beside the following.
+    public var mode = TrustStoreMode.standard
     /// Most certificates in a chain, leaf and anchor included (S09).
     public var maximumChainLength = 4
     /// OpenSSL's security level: 2 refuses RSA below 2,048 bits and SHA-1 signatures.
