@@ -80,17 +80,30 @@ def knows(key):
     return f"| `{key}` |" in reference
 
 
-def start(name, directory, upstream_port, trust="ca.pem", overrides=(), postern=(POSTERN,)):
+def start(
+    name, directory, upstream_port, trust="ca.pem", overrides=(), postern=(POSTERN,),
+    service_port=None,
+):
     """Starts a proxy on its core, which trusts the clients that the file `trust` vouches for.
     Returns the process and the port it listens on. Postern alone gets `overrides`, each KEY=VALUE,
-    and is what the command `postern` begins."""
+    and is what the command `postern` begins. Where there is a `service_port`, Postern and nginx
+    ask what listens there about each request."""
     certificates = directory
     directory = directory / name
     directory.mkdir(exist_ok=True)
     if name in OURS:
         overrides = (f"trustStores.clients.file={certificates / trust}", *overrides)
+        if service_port:
+            overrides += (
+                f"upstreams.service.members=127.0.0.1:{service_port}",
+                "authorizers.service.type=http", "authorizers.service.upstream=service",
+                "authorizers.service.path=/authorize", "authorizers.service.cacheLifetime=0",
+                "virtualHosts.main.routes.everything.authorize=service",
+            )
         return _start_postern(name, directory, upstream_port, overrides, postern)
-    starter = {"nginx": _start_nginx, "haproxy": _start_haproxy, "envoy": _start_envoy}[name]
+    if name == "nginx":
+        return _start_nginx(name, directory, upstream_port, certificates / trust, service_port)
+    starter = {"haproxy": _start_haproxy, "envoy": _start_envoy}[name]
     return starter(name, directory, upstream_port, certificates / trust)
 
 
@@ -121,7 +134,31 @@ def _start_postern(name, directory, upstream_port, overrides, postern):
     return process, int(line.split()[1].split(":")[-1])
 
 
-def _start_nginx(name, directory, upstream_port, trust):
+def _nginx_service(port):
+    """Parts of nginx's configuration that ask a service: its upstream, what asks, and how."""
+    if port is None:
+        return "", "", ""
+    upstream = f"""upstream service {{
+        server 127.0.0.1:{port};
+        keepalive 128;
+        keepalive_requests 1000000000;
+    }}"""
+    location = """location = /authorize {
+            internal;
+            proxy_pass http://service;
+            proxy_http_version 1.1;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+            proxy_set_header Connection "";
+            proxy_set_header X-Client-Cert-Sub $ssl_client_s_dn;
+            proxy_set_header X-Original-URI $request_uri;
+            proxy_set_header X-Original-Method $request_method;
+            proxy_set_header X-Forwarded-For $remote_addr;
+        }"""
+    return upstream, "auth_request /authorize;", location
+
+
+def _start_nginx(name, directory, upstream_port, trust, service_port=None):
     port = _free_port()
     certificates = directory.parent
     # Workers keep the rights of whoever runs the benchmark, to reach the temporary folder.
@@ -130,6 +167,7 @@ def _start_nginx(name, directory, upstream_port, trust):
         f"    {kind}_temp_path {directory}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    service, asks, asking = _nginx_service(service_port)
     configuration = directory / "nginx.conf"
     configuration.write_text(f"""{user}
 worker_processes 1;
@@ -149,6 +187,7 @@ http {{
         keepalive 128;
         keepalive_requests 1000000000;
     }}
+    {service}
     server {{
         listen 127.0.0.1:{port} ssl backlog=4096;
         server_name localhost;
@@ -159,7 +198,9 @@ http {{
         ssl_verify_client on;
         ssl_verify_depth 2;
         ssl_session_cache shared:edge:10m;
+        {asking}
         location / {{
+            {asks}
             proxy_pass http://backend;
             proxy_http_version 1.1;
             proxy_set_header Host $host;

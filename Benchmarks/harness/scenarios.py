@@ -36,6 +36,10 @@ class Scenario:
     resumes: bool = False
     # Settings of Postern alone, each KEY=VALUE.
     overrides: tuple = ()
+    # Whether a service is asked about each request before it is forwarded.
+    asks_service: bool = False
+    # The proxies that can do the job; None for all.
+    peers: tuple | None = None
 
     def command(self, directory, port, seconds):
         """The load generator's command of one run."""
@@ -46,11 +50,20 @@ class Scenario:
             directory, port, self.connections, seconds, arguments, self.client
         )
 
-    def start(self, name, directory, backend_port):
+    def start(self, name, directory, backend_port, service_port=None):
         """Starts a proxy for this scenario; settings that this build has not are left out."""
         unknown = self.unknown_overrides()
         overrides = tuple(one for one in self.overrides if one not in unknown)
-        return proxies.start(name, directory, backend_port, self.trust, overrides)
+        return proxies.start(
+            name, directory, backend_port, self.trust, overrides, service_port=service_port
+        )
+
+    def start_service(self, directory):
+        """Starts the service that is asked, in a list, and its port; nothing where none is."""
+        if not self.asks_service:
+            return [], None
+        process, port = proxies.start_backend(directory, LOAD_CORE, 0)
+        return [process], port
 
     def unknown_overrides(self):
         return [one for one in self.overrides if not proxies.knows(one.split("=")[0])]
@@ -80,6 +93,10 @@ SCENARIOS = (
         keeps_connections=False, resumes=True,
         # Its connections share one certificate, and each comes back with a session of its own.
         overrides=("tls.sessionsPerCertificate=64",),
+    ),
+    Scenario(
+        "authorized", "keep-alive GET, a service is asked about each", 64,
+        asks_service=True, peers=("io_uring", "epoll", "nginx"),
     ),
     Scenario(
         "cold", "handshake + 1 GET, Postern's validation cache off", 16,
@@ -171,7 +188,9 @@ def answers(backend_port):
         connection.close()
 
 
-def measure(scenario, name, process, directory, port, backend_port, seconds):
+def measure(
+    scenario, name, process, directory, port, backend_port, seconds, service_port=None
+):
     """CPU microseconds of the proxy per request that reached the backend, with what else one run
     shows.
 
@@ -187,6 +206,7 @@ def measure(scenario, name, process, directory, port, backend_port, seconds):
         opening_cpu = process.run_time() - before
         opening_answers = answers(backend_port) - counted
     counted = answers(backend_port)
+    asked = answers(service_port) if service_port else 0
     cores = core_times()
     before = process.run_time()
     figures = load(scenario, name, directory, port, seconds)
@@ -195,6 +215,8 @@ def measure(scenario, name, process, directory, port, backend_port, seconds):
     answered = answers(backend_port) - counted
     if answered < figures["requests"] + figures["warmUps"]:
         raise LoadError(f"{scenario.name} through {name}: not every answer is the backend's")
+    if service_port and answers(service_port) - asked < answered:
+        raise LoadError(f"{scenario.name} through {name}: the service was not always asked")
     requests = answered - opening_answers
     if requests <= 0 or cpu <= opening_cpu:
         raise LoadError(f"{scenario.name} through {name}: too few requests to measure")
