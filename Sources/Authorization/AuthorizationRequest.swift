@@ -58,11 +58,8 @@ public struct AuthorizationRequest: Equatable, Sendable {
         protocolName = head.isHTTP11 ? "HTTP/1.1" : "HTTP/1.0"
         for index in 0..<fields.count {
             let field = fields[index]
-            switch field.disposition {
-            case .keep, .rewritten:
-                self.fields.append(Field(bytes[field.name].string, bytes[field.value].string))
-            case .hopByHop, .nominated, .owned, .forwarding, .suspicious: break
-            }
+            guard field.isTold else { continue }
+            self.fields.append(Field(bytes[field.name].string, bytes[field.value].string))
         }
     }
 
@@ -100,6 +97,11 @@ public struct AuthorizationRequest: Equatable, Sendable {
         }
         return String(decoding: result, as: UTF8.self)
     }
+}
+
+extension Field {
+    /// Whether the field is the request's own, and no mere hop's or the gateway's.
+    var isTold: Bool { disposition == .keep || disposition == .rewritten }
 }
 
 /// The six values by which API Gateway describes a client's certificate.

@@ -6,4 +6,8 @@ public enum Limits {
     public static let tlsRecordOverhead = 256 + 5
     /// A relay chunk holds two full TLS records, so that one 32 KiB read leaves in one write.
     public static let relayChunk = 2 * (tlsPlaintextRecord + tlsRecordOverhead) + 3_574
+    /// Questions of one worker to external authorizers that are under way at once.
+    public static let questions = 4_096
+    /// Bytes of a question that are not the request's own: who the client is, and where it asks.
+    public static let questionRoom = 65_536
 }

@@ -79,6 +79,9 @@ struct Exchange {
     var grant: Grant?
     /// Index of the external authorizer that the route has.
     var authorizer: Int?
+    /// Where `head` has the table of its fields while an external authorizer is asked; empty when
+    /// there was no room for it.
+    var savedFields = ByteRange.empty
     /// Proof that it only needs that authorizer's word.
     var pendingGrant: PendingGrant?
     /// What it waits for.

@@ -19,6 +19,8 @@ public struct PinnedBuffers {
     public var head: Buffer?
     /// A chunk of the relay pool.
     public var chunk: Buffer?
+    /// A chunk of the pool for questions.
+    public var question: Buffer?
 
     /// Nothing pinned.
     public init() {}

@@ -8,6 +8,8 @@ public struct SessionEnvironment {
     public let heads: BufferPool
     /// Chunks for bodies and ciphertext.
     public let chunks: BufferPool
+    /// Chunks for questions to external authorizers, each of which may name a head's parts thrice.
+    public let questions: BufferPool
     /// Counters of this worker.
     public let metrics: WorkerMetrics
     /// Where access-log lines go; nil when the log is off.
@@ -22,12 +24,13 @@ public struct SessionEnvironment {
 
     /// The environment with the given parts.
     public init(
-        heads: BufferPool, chunks: BufferPool, metrics: WorkerMetrics,
+        heads: BufferPool, chunks: BufferPool, questions: BufferPool, metrics: WorkerMetrics,
         accessLog: AccessLogQueue?, timeouts: ProxyTimeouts, limits: ProxyLimits,
         requestIDPrefix: UInt64
     ) {
         self.heads = heads
         self.chunks = chunks
+        self.questions = questions
         self.metrics = metrics
         self.accessLog = accessLog
         self.timeouts = timeouts

@@ -253,6 +253,9 @@ struct Assembly {
             heads: BufferPool(
                 chunkSize: settings.limits.headBytes + 4_096, limit: settings.tuning.relayBuffers),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: settings.tuning.relayBuffers),
+            questions: BufferPool(
+                chunkSize: settings.limits.headBytes * 3 + Limits.questionRoom,
+                limit: Limits.questions * 2),
             metrics: metrics, accessLog: accessLog, timeouts: timeouts(), limits: limits(),
             requestIDPrefix: prefix)
     }

@@ -30,7 +30,7 @@ struct Question: ~Copyable {
 // and outlives the client that was the first to ask, since others may wait for the answer.
 extension Worker where Loop: ~Copyable {
     /// Questions under way at once, of all authorizers.
-    static var questionLimit: Int { 4_096 }
+    static var questionLimit: Int { Limits.questions }
 
     /// Finds out what the external authorizer says of the request of `client`.
     mutating func authorize(_ client: SlabHandle) {
@@ -43,6 +43,7 @@ extension Worker where Loop: ~Copyable {
             // Nobody else waits for it yet.
             let failure = AuthorizerExchange.Failure.unavailable.detail
             let (_, answer) = authorizer.failed(asked.ticket, failure, now: turn.now)
+            giveBack(asked.bytes)
             clients[client].session.decided(by: answer, &turn)
             return
         }
@@ -81,7 +82,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Keeps what is to be done, until `performStep`. What has ended stays so.
     mutating func note(_ step: AuthorizerExchange.Step, of handle: SlabHandle) {
-        if questions[handle].step == .goesOn { questions[handle].step = step }
+        if case .goesOn = questions[handle].step { questions[handle].step = step }
     }
 
     mutating func performStep(of handle: SlabHandle) {
@@ -92,6 +93,10 @@ extension Worker where Loop: ~Copyable {
         case .goesOn: break
         case .retry:
             turn.environment.metrics.increment(.upstreamRetries)
+            guard moveQuestion(of: handle) else {
+                fail(handle, .unavailable)
+                break
+            }
             letGo(handle, reusable: false, healthy: true)
             acquire(
                 upstream: questions[handle].upstream, for: Owner(.question, handle), fresh: true)
@@ -138,13 +143,41 @@ extension Worker where Loop: ~Copyable {
     private mutating func letGo(_ handle: SlabHandle, reusable: Bool, healthy: Bool) {
         guard let connection = questions[handle].connection else { return }
         questions[handle].connection = nil
-        // A send may still refer to the bytes.
-        connections[connection].pinnedObject = questions[handle].exchange.question
+        if questions[handle].exchange.isSending {
+            // The connection carries no other exchange. It keeps the bytes until it is closed.
+            switch questions[handle].exchange.question {
+            case .gone: break
+            case .own(let bytes): connections[connection].pinnedObject = bytes
+            case .pooled(let buffer):
+                connections[connection].pinned.question = buffer
+                questions[handle].exchange.move(to: .gone)
+            }
+        }
         free(connection, reusable: reusable, healthy: healthy)
+    }
+
+    /// Copies a question that is asked once more, if the first send may still refer to its bytes.
+    ///
+    /// - Returns: whether there was room for that.
+    private mutating func moveQuestion(of handle: SlabHandle) -> Bool {
+        guard questions[handle].exchange.isSending,
+            let connection = questions[handle].connection,
+            case .pooled(let buffer) = questions[handle].exchange.question
+        else { return true }
+        guard var copy = turn.environment.questions.take() else { return false }
+        copy.append(buffer.filled)
+        connections[connection].pinned.question = buffer
+        questions[handle].exchange.move(to: .pooled(copy))
+        return true
+    }
+
+    private mutating func giveBack(_ bytes: QuestionBytes) {
+        if case .pooled(let buffer) = bytes { turn.environment.questions.give(buffer) }
     }
 
     private mutating func finish(_ handle: SlabHandle) -> Question {
         let question = questions.remove(handle)
+        giveBack(question.exchange.question)
         _ = timers.cancel(question.timer)
         let duration = turn.now.monotonic.since(question.began)
         turn.environment.metrics.increment(
@@ -153,9 +186,9 @@ extension Worker where Loop: ~Copyable {
         return question
     }
 
-    private mutating func tell(_ waiters: [UInt64], _ answer: ExternalAnswer) {
-        for waiter in waiters {
-            let client = Owner(rawValue: waiter).handle
+    private mutating func tell(_ waiters: Waiters, _ answer: ExternalAnswer) {
+        for index in 0..<waiters.count {
+            let client = Owner(rawValue: waiters[index]).handle
             guard clients.contains(client), !clients[client].isClosing else { continue }
             clients[client].session.decided(by: answer, &turn)
             perform(for: client)

@@ -83,7 +83,8 @@ extension Worker where Loop: ~Copyable {
         }
         turn.environment.metrics.add(.upstreamBytesReceived, UInt64(bytes.count))
         let step = questions[user.handle].exchange.received(
-            bytes, limits: turn.environment.limits.head, &turn.fields)
+            bytes, for: questions[user.handle].authorizer, limits: turn.environment.limits.head,
+            &turn.fields)
         note(step, of: user.handle)
         return bytes.count
     }

@@ -292,6 +292,7 @@ extension Worker where Loop: ~Copyable {
         var connection = connections.remove(handle)
         turn.environment.heads.give(&connection.pinned.head)
         turn.environment.chunks.give(&connection.pinned.chunk)
+        turn.environment.questions.give(&connection.pinned.question)
         connection.tls?.releaseBuffers(turn.environment.chunks)
     }
 

@@ -213,7 +213,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         metrics.set(.upstreamConnectionsActive, UInt64(connections.count))
         metrics.set(
             .buffersOutstanding,
-            UInt64(turn.environment.heads.outstanding + turn.environment.chunks.outstanding))
+            UInt64(
+                turn.environment.heads.outstanding + turn.environment.chunks.outstanding
+                    + turn.environment.questions.outstanding))
     }
 
     private func publishValidation() {

@@ -60,22 +60,57 @@ import Testing
         #expect(keys[0] == DecisionKey(Self.scope(), Self.request()))
     }
 
-    @Test("S27 a shorter key leaves out what it does not list, never who asks") func parts() {
+    private static func key(
+        _ text: String, _ scope: DecisionKey.Scope = scope(), source: String = "192.0.2.7",
+        parts: [DecisionKey.Part]? = nil
+    ) throws -> DecisionKey {
+        try asked(text, source: source) { asked, fields in
+            DecisionKey(scope, asked, fields, parts: parts)
+        }
+    }
+
+    @Test("S27 all that a service is told counts, byte by byte") func told() throws {
+        func head(
+            _ line: String = "GET /public?q", host: String = "h", _ fields: String = "A: 1\r\nB: 2"
+        ) -> String {
+            "\(line) HTTP/1.1\r\nHost: \(host)\r\n\(fields)\r\n\r\n"
+        }
+        let keys = [
+            try Self.key(head()), try Self.key(head(), Self.scope { $0.authorizer = "b" }),
+            try Self.key(head(), Self.scope { $0.virtualHost = "other" }),
+            try Self.key(head(), Self.scope { $0.leaf = nil }),
+            try Self.key(head("POST /public?q")), try Self.key(head(host: "g")),
+            try Self.key(head("GET /admin?q")), try Self.key(head("GET /public?r")),
+            try Self.key(head("GET /publicq")), try Self.key(head(), source: "192.0.2.1"),
+            try Self.key(head("GET /public?q", "A: 1\r\nB: 3")),
+            try Self.key(head("GET /public?q", "A: 1\r\nC: 2")),
+            try Self.key(head("GET /public?q", "A: 1")),
+            try Self.key(head("GET /public?q", "A: \u{eb}")),
+            try Self.key(head("GET /public?q", "A: \u{ec}")),
+        ]
+        #expect(Set(keys).count == keys.count)
+        // What the service is not told does not count.
+        #expect(try Self.key(head("GET /public?q", "A: 1\r\nX-User: e\r\nB: 2")) == keys[0])
+    }
+
+    @Test("S27 a shorter key leaves out what it does not list, never who asks") func parts() throws
+    {
         let parts: [DecisionKey.Part] = [.method, .field("a")]
-        let key = DecisionKey(Self.scope(), Self.request(), parts: parts)
-        let same = Self.request {
-            $0.path = "/admin"
-            $0.query = ""
-            $0.fields = [.init("a", "1")]
+        func key(
+            _ text: String, _ scope: DecisionKey.Scope = Self.scope()
+        ) throws -> DecisionKey {
+            try Self.key("\(text)\r\n", scope, parts: parts)
         }
-        #expect(DecisionKey(Self.scope(), same, parts: parts) == key)
+        let get = "GET /public?q HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\n"
+        let first = try key(get)
+        #expect(try key("GET /admin HTTP/1.1\r\nHost: g\r\na: 1\r\n") == first)
         for other in [
-            Self.request { $0.method = "PUT" }, Self.request { $0.fields[0].value = "2" },
-            Self.request { $0.fields.append(.init("a", "")) }, Self.request { $0.fields = [] },
+            "PUT" + get.dropFirst(3), get.replacing("A: 1", with: "A: 2"), get + "a:\r\n",
+            get.replacing("A: 1", with: "C: 1"),
         ] {
-            #expect(DecisionKey(Self.scope(), other, parts: parts) != key)
+            #expect(try key(other) != first, "\(other)")
         }
-        #expect(DecisionKey(Self.scope { $0.leaf = nil }, Self.request(), parts: parts) != key)
+        #expect(try key(get, Self.scope { $0.leaf = nil }) != first)
         let sources = DecisionKey(Self.scope(), identitySources: ["ab", "c"])
         #expect(sources != DecisionKey(Self.scope(), identitySources: ["a", "bc"]))
         #expect(

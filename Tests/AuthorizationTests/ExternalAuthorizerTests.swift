@@ -33,11 +33,19 @@ struct ExternalAuthorizerTests {
 
     private func begin(
         _ authorizer: ExternalAuthorizer, _ time: UInt64, waiter: UInt64 = 1,
-        deadline: Int64 = 10_000
-    ) -> ExternalAuthorizer.Step {
+        deadline: Int64 = 10_000, room: Int = 1_024
+    ) throws -> ExternalAuthorizer.Step {
         let scope = DecisionKey.Scope(authorizer: "a", generation: 0, virtualHost: "main")
-        return authorizer.begin(
-            request, identityLines: [], scope, deadline: deadline, waiter: waiter, now: at(time))
+        guard authorizer.certificateStyle == nil else {
+            return authorizer.begin(
+                request, scope, deadline: deadline, waiter: waiter, now: at(time))
+        }
+        return try asked("GET / HTTP/1.1\r\nHost: h\r\n\r\n") { asked, fields in
+            var question = try #require(BufferPool(chunkSize: room, limit: 1).take())
+            return authorizer.begin(
+                asked, fields, scope, deadline: deadline, waiter: waiter, now: at(time),
+                into: &question)
+        }
     }
 
     private func ticket(_ step: ExternalAuthorizer.Step) throws -> ExternalAuthorizer.Ticket {
@@ -72,7 +80,7 @@ struct ExternalAuthorizerTests {
 
     private var yes: AuthorizerReply {
         AuthorizerReply(
-            status: 200, fields: [.init("x-user", "zoe")],
+            status: 200, fields: [.init("X-User", "zoe")],
             body: Array(
                 """
                 {"principalId":"p","policyDocument":{"Statement":{"Effect":"Allow","Action":"*",\
@@ -95,7 +103,7 @@ struct ExternalAuthorizerTests {
                 #expect(told.waiters == [1])
                 #expect(text(authorizer, told.answer, at: 1) == "allow X-User: zoe, asked, 10")
                 #expect(
-                    known(begin(authorizer, 4), at: 4) == "allow X-User: zoe, cache, 7")
+                    try known(begin(authorizer, 4), at: 4) == "allow X-User: zoe, cache, 7")
                 for reply in [AuthorizerReply(status: 500), nil] {
                     let next = try ticket(begin(authorizer, 20))
                     let answer =
@@ -127,6 +135,31 @@ struct ExternalAuthorizerTests {
         }
     }
 
+    @Test("a question for which there is no room is a failure, and is not under way") func room()
+        throws
+    {
+        let authorizer = try authorizer { _ in }
+        #expect(try known(begin(authorizer, 0, room: 100), at: 0) == "fail 503, failed, 0")
+        _ = try ticket(begin(authorizer, 0))
+    }
+
+    @Test("without a lifetime everybody asks, and is told of no other's answer") func alone() throws
+    {
+        let authorizer = try authorizer { $0.cache.lifetime = .zero }
+        let first = try ticket(begin(authorizer, 0, waiter: 1))
+        let second = try ticket(begin(authorizer, 0, waiter: 2))
+        authorizer.withdraw(1, from: first)
+        let third = try ticket(begin(authorizer, 0, waiter: 1))
+        #expect(authorizer.answered(first, yes, now: at(0)).waiters.isEmpty)
+        #expect(authorizer.answered(third, yes, now: at(0)).waiters == [1])
+        // The number of what is over means nothing to what came after it.
+        let fourth = try ticket(begin(authorizer, 0, waiter: 3))
+        #expect(authorizer.answered(first, yes, now: at(0)).waiters.isEmpty)
+        #expect(authorizer.failed(third, "no", now: at(0)).waiters.isEmpty)
+        #expect(authorizer.answered(second, yes, now: at(0)).waiters == [2])
+        #expect(authorizer.failed(fourth, "no", now: at(0)).waiters == [3])
+    }
+
     @Test("values of one request alone are not repeated for the next that is the same")
     func values() throws {
         let authorizer = try authorizer(function: true, mapped: "$context.requestTimeEpoch") { _ in
@@ -142,7 +175,7 @@ struct ExternalAuthorizerTests {
             let authorizer = try authorizer(function: function) { _ in }
             let first = try ticket(begin(authorizer, 0))
             for waiter in 2...3 as ClosedRange<UInt64> {
-                guard case .wait(first) = begin(authorizer, 0, waiter: waiter) else {
+                guard case .wait(first) = try begin(authorizer, 0, waiter: waiter) else {
                     Issue.record("asked twice")
                     return
                 }

@@ -4,40 +4,51 @@ import HTTP
 import Testing
 
 @Suite("a service of one's own is asked by a request about the request") struct SubrequestTests {
-    private static var request: AuthorizationRequest {
-        var request = AuthorizationRequest(method: "POST", host: "api.example.com", path: "/a")
-        request.query = "b=1"
-        request.source = "192.0.2.7"
-        request.fields = [
-            .init("Host", "api.example.com"), .init("Authorization", "Bearer t"),
-            .init("Content-Type", "text/plain"), .init("Content-Length", "5"),
-            .init("Expect", "100-continue"), .init("X-Forwarded-Uri", "/public"),
-            .init("X_Original_URI", "/public"), .init("Forwarded", "for=x"), .init("X-Own", "1"),
-        ]
-        return request
-    }
-
-    private func text(_ options: SubrequestOptions, identity: String = "") -> String {
-        let bytes = Subrequest(options).bytes(Self.request, identityLines: Array(identity.utf8))
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static let ours = """
-        X-Forwarded-Method: POST\r
-        X-Forwarded-Proto: https\r
-        X-Forwarded-Host: api.example.com\r
-        X-Forwarded-Uri: /a?b=1\r
-        X-Forwarded-For: 192.0.2.7\r
-        X-Original-Method: POST\r
-        X-Original-URI: /a?b=1\r
+    private static let request = """
+        POST /a?b=1 HTTP/1.1\r
+        Host: api.example.com\r
+        Authorization: Bearer t\r
+        Content-Type: text/plain\r
+        Content-Length: 5\r
+        Expect: 100-continue\r
+        X-Forwarded-Uri: /public\r
+        X_Original_URI: /public\r
+        Forwarded: for=x\r
+        X-Own: 1\r
+        \r
 
         """
+
+    private func text(
+        _ options: SubrequestOptions, _ request: String = request, identity: String = ""
+    ) throws -> String {
+        try asked(request, identity: identity, isTrusted: true) { asked, fields in
+            var question = try #require(BufferPool(chunkSize: 4_096, limit: 1).take())
+            #expect(Subrequest(options).append(asked, fields, to: &question))
+            return question.filled.string
+        }
+    }
+
+    private static func ours(_ method: String, _ host: String, _ uri: String) -> String {
+        """
+        X-Forwarded-Method: \(method)\r
+        X-Forwarded-Proto: https\r
+        X-Forwarded-Host: \(host)\r
+        X-Forwarded-Uri: \(uri)\r
+        X-Forwarded-For: 192.0.2.7\r
+        X-Original-Method: \(method)\r
+        X-Original-URI: \(uri)\r
+
+        """
+    }
+
+    private static let ours = ours("POST", "api.example.com", "/a?b=1")
 
     @Test("S28 X-Forwarded-* and X-Original-* are ours alone, and no body is announced")
     func question() throws {
         let options = try SubrequestOptions(host: "auth.local")
         #expect(
-            text(options, identity: "X-Client-Cert-Sub: CN=client1\r\n")
+            try text(options, identity: "X-Client-Cert-Sub: CN=client1\r\n")
                 == "GET /a?b=1 HTTP/1.1\r\nHost: auth.local\r\nAuthorization: Bearer t\r\n"
                 + "X-Own: 1\r\n\(Self.ours)X-Client-Cert-Sub: CN=client1\r\n"
                 + "Content-Length: 0\r\n\r\n")
@@ -46,9 +57,43 @@ import Testing
         chosen.target = "/decide?x"
         chosen.forwardedFields = ["authorization", "X-Forwarded-Uri", "Content-Type"]
         #expect(
-            text(chosen)
+            try text(chosen)
                 == "POST /decide?x HTTP/1.1\r\nHost: auth.local\r\nAuthorization: Bearer t\r\n"
                 + "\(Self.ours)Content-Length: 0\r\n\r\n")
+    }
+
+    @Test("fields go along as name and value, however they were spaced, and a query unless empty")
+    func spelling() throws {
+        let question = try text(
+            try SubrequestOptions(host: "h"),
+            "GET http://other? HTTP/1.1\r\nHost: other\r\nA: 1\r\nB: 2\r\nb:\r\nC:\t3 4 \r\n"
+                + "Range: bytes=0-1\r\nD:x:y\r\nE: Zo\u{eb}\r\n\r\n")
+        #expect(
+            question
+                == "GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\nb: \r\nC: 3 4\r\nD: x:y\r\n"
+                + "E: Zo\u{eb}\r\n" + Self.ours("GET", "other", "/") + "Content-Length: 0\r\n\r\n")
+    }
+
+    @Test("a question that does not fit is told from one that does") func room() throws {
+        let options = try SubrequestOptions(host: "auth.local")
+        let count = try text(options).utf8.count
+        for (size, fits) in [(count + 1, true), (count, false), (40, false)] {
+            let found = try asked(Self.request, isTrusted: true) { asked, fields in
+                var question = try #require(BufferPool(chunkSize: size, limit: 1).take())
+                return Subrequest(options).append(asked, fields, to: &question)
+            }
+            #expect(found == fits, "\(size)")
+        }
+    }
+
+    private func outcome(
+        _ subrequest: Subrequest, _ status: UInt16, _ lines: String
+    ) throws -> Subrequest.Outcome {
+        try answered("HTTP/1.1 \(status) X\r\n\(lines)\r\n") { head, bytes, fields in
+            var reply = subrequest.reply(head, in: bytes, fields)
+            if subrequest.isPassed(status) { reply.body = Array("no".utf8) }
+            return subrequest.outcome(reply)
+        }
     }
 
     @Test("2xx allows with the listed fields, 401 and 403 are passed on, all else is a failure")
@@ -56,34 +101,41 @@ import Testing
         let options = try SubrequestOptions(
             host: "h", copiedFields: ["X-User", "X-Groups"], passedStatuses: [302, 401, 403])
         let subrequest = Subrequest(options)
-        let fields: [AuthorizationRequest.Field] = [
-            .init("x-groups", "a"), .init("X-USER", "zoe"), .init("x-groups", "b"),
-            .init("X-Other", "1"), .init("WWW-Authenticate", "Bearer"), .init("Location", "/l"),
-        ]
-        let body = Array("no".utf8)
+        let lines = """
+            x-groups: a\r
+            X-USER: zoe\r
+            x-groups:b\r
+            X-Other: 1\r
+            X_User: eve\r
+            WWW-Authenticate: Bearer\r
+            Location: /l\r
+
+            """
         for status in [200, 204, 299] as [UInt16] {
             #expect(
-                subrequest.outcome(.init(status: status, fields: fields, body: body))
-                    == .allow([
-                        .init("X-User", "zoe"), .init("X-Groups", "a"), .init("X-Groups", "b"),
-                    ]))
+                try outcome(subrequest, status, lines)
+                    == .allow(
+                        lines: Array("X-User: zoe\r\nX-Groups: a\r\nX-Groups: b\r\n".utf8)))
         }
         for status in [302, 401, 403] as [UInt16] {
             #expect(
-                subrequest.outcome(.init(status: status, fields: fields, body: body))
+                try outcome(subrequest, status, lines)
                     == .refuse(
                         .init(
                             status: status,
                             fields: [.init("WWW-Authenticate", "Bearer"), .init("Location", "/l")],
-                            body: body)))
+                            body: Array("no".utf8))))
         }
-        for status in [100, 301, 404, 429, 500, 503] as [UInt16] {
-            #expect(subrequest.outcome(.init(status: status, fields: fields)) == .failure)
+        for status in [301, 404, 429, 500, 503] as [UInt16] {
+            #expect(try outcome(subrequest, status, lines) == .failure)
         }
-        for value in ["a\r\nX: y", "Zo\u{eb}", " a"] {
-            let reply = AuthorizerReply(status: 200, fields: [.init("X-User", value)])
-            #expect(subrequest.outcome(reply) == .failure, "\(value)")
+        for value in ["Zo\u{eb}", "a\tb"] {
+            #expect(
+                try outcome(subrequest, 200, "X-User: \(value)\r\n") == .failure, "\(value)")
         }
+        #expect(
+            try outcome(subrequest, 200, "X-User:  a \r\n")
+                == .allow(lines: Array("X-User: a\r\n".utf8)))
         #expect(options.ownedNames == ["X-User", "X-Groups"])
     }
 

@@ -97,7 +97,19 @@ import Testing
             ] {
                 #expect(metrics.contains(Substring(line)), "\(line)")
             }
+            #expect(try holdsNothing(gateway, admin), "\(loop)")
         }
+    }
+
+    /// Whether the gateway gives back every buffer but the one that its worker always has.
+    private func holdsNothing(_ gateway: GatewayUnderTest, _ admin: String) throws -> Bool {
+        for _ in 0..<250 {
+            if try metrics(gateway, admin).contains("postern_buffers_outstanding 1") {
+                return true
+            }
+            usleep(20_000)
+        }
+        return false
     }
 
     private static func lines(_ count: Int, of log: String) throws -> [Substring] {
@@ -233,11 +245,14 @@ import Testing
     func reusedConnection() throws {
         for loop in LoopKind.allCases {
             let service = try AuthorizerService()
-            let gateway = try GatewayUnderTest(loop, configuration: service.configuration(""))
+            let admin = service.folder + "/admin"
+            let gateway = try GatewayUnderTest(
+                loop, ["admin.address=unix:\(admin)"], configuration: service.configuration(""))
             for _ in 0..<10 {
                 #expect(try gateway.curl("/once").text.contains("zoe"), "\(loop)")
             }
             #expect(Set(service.questions.map(\.connection)).count == 10)
+            #expect(try holdsNothing(gateway, admin), "\(loop)")
         }
     }
 

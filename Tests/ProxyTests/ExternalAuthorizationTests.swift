@@ -26,7 +26,7 @@ import Testing
         return (test, authorizer)
     }
 
-    private let zoe = AuthorizerReply(status: 200, fields: [.init("x-user", "zoe")])
+    private let zoe = AuthorizerReply(status: 200, fields: [.init("X-User", "zoe")])
 
     /// The upstream's answer to the request that was allowed.
     private func serve(_ test: SessionUnderTest) {
@@ -43,7 +43,7 @@ import Testing
         #expect(test.state == .authorizing)
         let (asked, actions) = test.findDecision()
         let question = try #require(asked)
-        let text = String(decoding: question.bytes, as: UTF8.self)
+        let text = question.bytes.view.string
         #expect(actions.isEmpty && text.contains("X-Client-Cert-Sub: CN=client1\r\n"))
         #expect(!text.contains("evil") && text.hasPrefix("GET /a HTTP/1.1\r\nHost: auth\r\n"))
         #expect(
@@ -86,6 +86,28 @@ import Testing
         _ = test.pass(11)
         #expect(test.send(get("/public")) == [.authorize])
         #expect(test.findDecision().question != nil)
+    }
+
+    @Test("what came with the head, and heads of others meanwhile, change nothing of what goes on")
+    func early() throws {
+        let (test, authorizer) = try session()
+        let post = "POST /a HTTP/1.1\r\nHost: localhost\r\nX-Own: 1\r\nContent-Length: 2\r\n\r\nab"
+        #expect(test.send(post + get("/next")) == [.authorize])
+        try test.parseAnother()
+        let question = try #require(test.findDecision().question)
+        #expect(question.bytes.view.string.contains("Host: auth\r\nX-Own: 1\r\nX-Forwarded-Method"))
+        try test.parseAnother()
+        let answer = authorizer.answered(question.ticket, zoe, now: test.now).answer
+        #expect(test.decide(answer) == Self.acquire)
+        _ = test.connect()
+        #expect(
+            test.forwarded
+                == "POST /a HTTP/1.1\r\nHost: localhost\r\nX-Own: 1\r\nContent-Length: 2\r\n"
+                + "X-Client-Cert-Sub: CN=client1\r\nX-User: zoe\r\n\r\nab")
+        test.giveBack(question)
+        #expect(test.answer(Self.answer).contains(.authorize))
+        let next = try #require(test.findDecision().question)
+        #expect(next.bytes.view.string.hasPrefix("GET /next HTTP/1.1\r\n"))
     }
 
     @Test("a reload forgets what was allowed") func reload() throws {
@@ -138,11 +160,15 @@ import Testing
     {
         let (test, _) = try session()
         _ = test.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nab")
-        #expect(try #require(test.findDecision().question).bytes.count > 0)
+        let question = try #require(test.findDecision().question)
+        #expect(question.bytes.view.count > 0)
         let actions = test.stop()
         #expect(actions == [.cancelAuthorization, .closeDownstream(reset: true)])
         #expect(test.takesTicket())
         #expect(!test.takesTicket())
+        // The question goes on, and has its buffer.
+        #expect(test.outstanding == 1)
+        test.giveBack(question)
         #expect(test.outstanding == 0)
     }
 

@@ -40,6 +40,7 @@ final class SessionUnderTest {
         let environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
+            questions: BufferPool(chunkSize: 65_536, limit: 8),
             metrics: WorkerMetrics(upstreams: 1, authorizers: 1), accessLog: nil,
             timeouts: timeouts,
             limits: ProxyLimits(),
@@ -236,6 +237,19 @@ final class SessionUnderTest {
         return (question, actions())
     }
 
+    /// The question is answered, and its bytes are of no more use.
+    func giveBack(_ question: AuthorizerQuestion) {
+        if case .pooled(let buffer) = question.bytes { turn.environment.questions.give(buffer) }
+    }
+
+    /// Another session has its head parsed.
+    func parseAnother() throws {
+        let head = Array("GET /other HTTP/1.1\r\nHost: other\r\nX-Other: 1\r\n\r\n".utf8)
+        try unsafe head.withUnsafeBytes {
+            _ = try unsafe RequestParser.parse(ByteView($0), into: &turn.fields)
+        }
+    }
+
     /// The authorizer has decided.
     func decide(_ answer: ExternalAnswer) -> [Action] {
         session.decided(by: answer, &turn)
@@ -325,8 +339,9 @@ final class SessionUnderTest {
         return String(text.split(separator: "\r\n", omittingEmptySubsequences: false)[0])
     }
 
-    /// Buffers out, of both pools, beside the staging buffer.
+    /// Buffers out, of all pools, beside the staging buffer.
     var outstanding: Int {
         turn.environment.heads.outstanding + turn.environment.chunks.outstanding - 1
+            + turn.environment.questions.outstanding
     }
 }

@@ -57,6 +57,7 @@ struct SimulatedWire: ~Copyable {
         environment = SessionEnvironment(
             heads: BufferPool(chunkSize: 20_480, limit: 8),
             chunks: BufferPool(chunkSize: Limits.relayChunk, limit: 16),
+            questions: BufferPool(chunkSize: 65_536, limit: 8),
             metrics: WorkerMetrics(upstreams: 1), accessLog: nil, timeouts: ProxyTimeouts(),
             limits: ProxyLimits(), requestIDPrefix: 1)
         let table = RoutingTable(

@@ -101,7 +101,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         let key: DecisionKey?
         let subject: Subject
         let deadline: Int64
-        var waiters: [UInt64]
+        var waiters: Waiters
         /// Whether its answer may be kept, and shared with who comes later.
         var isShared: Bool
     }
@@ -110,9 +110,8 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     private var entries: ContiguousArray<Entry> = []
     private var places: [DecisionKey: Int] = [:]
     private var hand = 0
-    private var flights: [Ticket: Flight] = [:]
+    private var flights = FlightTable<Flight>()
     private var flightOf: [DecisionKey: Ticket] = [:]
-    private var lastTicket: UInt64 = 0
     /// What it has done so far.
     public private(set) var statistics = DecisionCacheStatistics()
 
@@ -149,19 +148,24 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
             return .hit(entries[place].answer, until: entries[place].expiresAt)
         }
         if let key, let ticket = flightOf[key] {
-            guard flights[ticket].map({ $0.waiters.count < options.waitersPerFlight }) == true
-            else { return refuse() }
-            flights[ticket]?.waiters.append(waiter)
+            let limit = options.waitersPerFlight
+            let hasJoined = flights.change(ticket.number) { flight in
+                guard flight.waiters.count < limit else { return false }
+                flight.waiters.append(waiter)
+                return true
+            }
+            guard hasJoined == true else { return refuse() }
             statistics.joins += 1
             return .wait(ticket)
         }
         guard flights.count < options.flights else { return refuse() }
-        lastTicket += 1
-        let ticket = Ticket(number: lastTicket)
         let isShared = key != nil && options.lifetime > .zero
-        flights[ticket] = Flight(
-            key: key, subject: Subject(identity: scope.leaf, generation: scope.generation),
-            deadline: deadline, waiters: [waiter], isShared: isShared)
+        let ticket = Ticket(
+            number: flights.insert(
+                Flight(
+                    key: key,
+                    subject: Subject(identity: scope.leaf, generation: scope.generation),
+                    deadline: deadline, waiters: Waiters(waiter), isShared: isShared)))
         if isShared, let key { flightOf[key] = ticket }
         statistics.misses += 1
         return .ask(ticket)
@@ -178,7 +182,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
 
     /// The request of `waiter` is over. Its question goes on: the answer is of use to others.
     public mutating func withdraw(_ waiter: UInt64, from ticket: Ticket) {
-        flights[ticket]?.waiters.removeAll { $0 == waiter }
+        _ = flights.change(ticket.number) { $0.waiters.remove(waiter) }
     }
 
     // MARK: Answers
@@ -188,7 +192,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     /// - Returns: who waits for it.
     public mutating func answered(
         _ ticket: Ticket, _ answer: Answer, isRefusal: Bool, now: Now
-    ) -> [UInt64] {
+    ) -> Waiters {
         guard let flight = land(ticket) else { return [] }
         guard flight.isShared, let key = flight.key else { return flight.waiters }
         // Whatever comes of the new answer, the old one holds no longer.
@@ -210,7 +214,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     /// - Returns: who waits for it, and the old answer that may stand in (S29).
     public mutating func failed(
         _ ticket: Ticket, now: Now
-    ) -> (waiters: [UInt64], stale: Answer?) {
+    ) -> (waiters: Waiters, stale: Answer?) {
         guard let flight = land(ticket) else { return ([], nil) }
         statistics.failures += 1
         guard flight.isShared, let key = flight.key, let place = places[key] else {
@@ -225,7 +229,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     }
 
     private mutating func land(_ ticket: Ticket) -> Flight? {
-        guard let flight = flights.removeValue(forKey: ticket) else { return nil }
+        guard let flight = flights.remove(ticket.number) else { return nil }
         if let key = flight.key, flightOf[key] == ticket { flightOf[key] = nil }
         return flight
     }
@@ -253,9 +257,13 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
             forget(key)
             statistics.purges += 1
         }
-        for (ticket, flight) in flights where flight.isShared && isMeant(flight.subject) {
-            flights[ticket]?.isShared = false
-            if let key = flight.key, flightOf[key] == ticket { flightOf[key] = nil }
+        for number in flights.numbers {
+            let key = flights.change(number) { flight -> DecisionKey? in
+                guard flight.isShared, isMeant(flight.subject) else { return nil }
+                flight.isShared = false
+                return flight.key
+            }
+            if let key = key ?? nil, flightOf[key]?.number == number { flightOf[key] = nil }
         }
     }
 

@@ -1,3 +1,5 @@
+internal import Core
+public import HTTP
 public import TLS
 
 /// What a decision is remembered by (S27): who asks, of whom, under which rules, and everything
@@ -57,22 +59,23 @@ public struct DecisionKey: Hashable, Sendable {
         digest = text.digest
     }
 
-    /// The key of a request of which only `parts` matter to the authorizer.
-    public init(_ scope: Scope, _ request: AuthorizationRequest, parts: [Part]) {
+    /// The key of a request of which only `parts` matter to the authorizer; all that it is told
+    /// where that is nil. `fields` are the request's screened fields.
+    public init(
+        _ scope: Scope, _ asked: AskedRequest, _ fields: borrowing HeadStorage, parts: [Part]?
+    ) {
         var text = KeyText(scope)
-        for part in parts {
+        for part in parts ?? [.method, .host, .path, .query, .source] {
             switch part {
-            case .method: text.append(request.method)
-            case .host: text.append(request.host)
-            case .path: text.append(request.path)
-            case .query: text.append(request.query)
-            case .source: text.append(request.source)
-            case .field(let name):
-                let values = request.values(ofField: name)
-                text.append("\(values.count)")
-                for value in values { text.append(value) }
+            case .method: text.append(asked.method)
+            case .host: text.append(asked.host)
+            case .path: text.append(asked.path)
+            case .query: text.append(asked.query)
+            case .source: text.append(asked.source)
+            case .field(let name): text.append(valuesOf: Array(name.utf8), asked.bytes, fields)
             }
         }
+        if parts == nil { text.append(allOf: fields, in: asked.bytes) }
         digest = text.digest
     }
 
@@ -102,6 +105,40 @@ private struct KeyText {
     mutating func append(_ text: String) {
         append(count: text.utf8.count)
         bytes.append(contentsOf: text.utf8)
+    }
+
+    mutating func append(_ part: ByteView) {
+        append(count: part.count)
+        unsafe bytes.append(contentsOf: part.raw)
+    }
+
+    /// Appends how many fields are called `name`, in any case, and their values.
+    mutating func append(
+        valuesOf name: [UInt8], _ head: ByteView, _ fields: borrowing HeadStorage
+    ) {
+        var count = 0
+        for index in 0..<fields.count where Self.matches(fields[index], name, head) { count += 1 }
+        append(count: count)
+        for index in 0..<fields.count where Self.matches(fields[index], name, head) {
+            append(head[fields[index].value])
+        }
+    }
+
+    private static func matches(_ field: Field, _ name: [UInt8], _ head: ByteView) -> Bool {
+        guard field.isTold else { return false }
+        return unsafe name.withUnsafeBytes {
+            unsafe MappedName.isSame(head[field.name], ByteView($0))
+        }
+    }
+
+    /// Appends all that is told of the fields.
+    mutating func append(allOf fields: borrowing HeadStorage, in head: ByteView) {
+        for index in 0..<fields.count {
+            let field = fields[index]
+            guard field.isTold else { continue }
+            append(head[field.name])
+            append(head[field.value])
+        }
     }
 
     private mutating func append(_ part: [UInt8]) {

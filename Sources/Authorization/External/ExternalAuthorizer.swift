@@ -1,4 +1,5 @@
 public import Core
+public import HTTP
 public import TLS
 
 /// An authorizer that asks a service, as it is configured.
@@ -69,8 +70,9 @@ public final class ExternalAuthorizer {
     public enum Step {
         /// Nothing more.
         case decided(ExternalDecision)
-        /// Send the question, and report under the ticket.
-        case ask(Ticket, question: [UInt8])
+        /// Send the question, and report under the ticket; nil when it stands in the buffer that
+        /// was given for it.
+        case ask(Ticket, question: [UInt8]?)
         /// Wait: somebody asks the same.
         case wait(Ticket)
     }
@@ -96,27 +98,56 @@ public final class ExternalAuthorizer {
         if case .function(let settings) = options.service { settings.serial } else { nil }
     }
 
-    /// Begins to decide on `request`. `identityLines` say who the client is, `scope` who asks,
-    /// `deadline` is the last second of the client's chain, `waiter` who is told of the answer.
+    /// Begins to decide on the request of `asked`, whose screened fields are `fields`, by what a
+    /// service of one's own says. `scope` says who asks, `deadline` is the last second of the
+    /// client's chain, `waiter` who is told of the answer. A question that is to be sent is
+    /// appended to `question`.
+    ///
+    /// - Precondition: there is no `certificateStyle`.
     public func begin(
-        _ request: AuthorizationRequest, identityLines: [UInt8], _ scope: DecisionKey.Scope,
-        deadline: Int64, waiter: UInt64, now: Now
+        _ asked: AskedRequest, _ fields: borrowing HeadStorage, _ scope: DecisionKey.Scope,
+        deadline: Int64, waiter: UInt64, now: Now, into question: inout Buffer
     ) -> Step {
-        let step =
-            service?.begin(
-                request, identityLines, scope, deadline: deadline, waiter: waiter, now: now)
-            ?? function?.begin(request, scope, deadline: deadline, waiter: waiter, now: now)
-        guard let step else { preconditionFailure("an authorizer asks something") }
-        guard case .decided(let decision) = step else { return step }
-        return .decided(lenient(decision))
+        let step = service?.begin(
+            asked, fields, scope, deadline: deadline, waiter: waiter, now: now, into: &question)
+        guard let step else { preconditionFailure("no service of one's own is asked") }
+        return lenient(step)
     }
 
-    /// The service has answered the question of `ticket` by `reply`.
+    /// Begins to decide on `request` by what a function says; parameters as above.
+    ///
+    /// - Precondition: there is a `certificateStyle`.
+    public func begin(
+        _ request: AuthorizationRequest, _ scope: DecisionKey.Scope, deadline: Int64,
+        waiter: UInt64, now: Now
+    ) -> Step {
+        let step = function?.begin(
+            request, scope, deadline: deadline, waiter: waiter, now: now)
+        guard let step else { preconditionFailure("no function is asked") }
+        return lenient(step)
+    }
+
+    /// What matters of an answer with `head`, whose bytes are `bytes`; its body is still to come.
+    public func reply(
+        _ head: ResponseHead, in bytes: ByteView, _ fields: borrowing HeadStorage
+    ) -> AuthorizerReply {
+        guard let reply = service?.reply(head, in: bytes, fields) else {
+            return AuthorizerReply(head, in: bytes, fields, body: [])
+        }
+        return reply
+    }
+
+    /// Whether the body of an answer with `status` matters.
+    public func readsBody(ofStatus status: UInt16) -> Bool {
+        service?.readsBody(ofStatus: status) ?? true
+    }
+
+    /// The service has answered the question of `ticket` by what `reply` made of it.
     ///
     /// - Returns: who waits, and the answer.
     public func answered(
         _ ticket: Ticket, _ reply: AuthorizerReply, now: Now
-    ) -> (waiters: [UInt64], answer: ExternalAnswer) {
+    ) -> (waiters: Waiters, answer: ExternalAnswer) {
         if let told = service?.answered(ticket, reply, now: now) {
             return (told.waiters, .decision(lenient(told.decision)))
         }
@@ -131,7 +162,7 @@ public final class ExternalAuthorizer {
     /// - Returns: who waits, and the answer: an old one, where one may stand in (S29).
     public func failed(
         _ ticket: Ticket, _ reason: StaticString, now: Now
-    ) -> (waiters: [UInt64], answer: ExternalAnswer) {
+    ) -> (waiters: Waiters, answer: ExternalAnswer) {
         if let told = service?.failed(ticket, reason, now: now) {
             return (told.waiters, .decision(lenient(told.decision)))
         }
@@ -168,6 +199,11 @@ public final class ExternalAuthorizer {
     public func purge(_ identity: Fingerprint?) {
         service?.purge(identity)
         function?.purge(identity)
+    }
+
+    private func lenient(_ step: Step) -> Step {
+        guard case .decided(let decision) = step else { return step }
+        return .decided(lenient(decision))
     }
 
     /// Lets pass what fails, where that is configured.

@@ -59,7 +59,7 @@ struct FunctionDecisions: ~Copyable {
 
     mutating func answered(
         _ ticket: DecisionTicket, _ reply: AuthorizerReply, now: Now
-    ) -> (waiters: [UInt64], answer: ExternalAnswer) {
+    ) -> (waiters: Waiters, answer: ExternalAnswer) {
         let told = authorizer.received(reply, from: settings.target, for: ticket, now: now)
         guard told.isFresh else { return (told.waiters, old(told.answer, now)) }
         return (told.waiters, .function(told.answer, .asked, until: now.monotonic + lifetime))
@@ -67,7 +67,7 @@ struct FunctionDecisions: ~Copyable {
 
     mutating func failed(
         _ ticket: DecisionTicket, now: Now
-    ) -> (waiters: [UInt64], answer: ExternalAnswer) {
+    ) -> (waiters: Waiters, answer: ExternalAnswer) {
         let told = authorizer.failed(ticket, now: now)
         return (told.waiters, old(told.answer, now))
     }
@@ -117,12 +117,12 @@ struct FunctionDecisions: ~Copyable {
     /// What API Gateway answers.
     private func reply(_ refusal: LambdaRefusal) -> AuthorizerReply {
         let isHTTP = settings.authorizer.api.format.isHTTP
-        var reply = AuthorizerReply(
-            status: refusal.status, fields: [.init("Content-Type", "application/json")],
-            body: Array("\(refusal.body(isHTTP: isHTTP))".utf8))
+        var fields = [AuthorizationRequest.Field("Content-Type", "application/json")]
         if let type = refusal.errorType(isHTTP: isHTTP) {
-            reply.fields.append(.init("x-amzn-ErrorType", "\(type)"))
+            fields.append(.init("x-amzn-ErrorType", "\(type)"))
         }
-        return reply
+        return AuthorizerReply(
+            status: refusal.status, fields: fields,
+            body: Array("\(refusal.body(isHTTP: isHTTP))".utf8))
     }
 }

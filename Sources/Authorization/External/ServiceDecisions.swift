@@ -1,4 +1,5 @@
 internal import Core
+internal import HTTP
 internal import TLS
 
 /// Decisions by a service of one's own.
@@ -17,16 +18,20 @@ struct ServiceDecisions: ~Copyable {
     }
 
     mutating func begin(
-        _ request: AuthorizationRequest, _ identityLines: [UInt8], _ scope: DecisionKey.Scope,
-        deadline: Int64, waiter: UInt64, now: Now
+        _ asked: AskedRequest, _ fields: borrowing HeadStorage, _ scope: DecisionKey.Scope,
+        deadline: Int64, waiter: UInt64, now: Now, into question: inout Buffer
     ) -> ExternalAuthorizer.Step {
         switch cache.find(
-            key(scope, request), scope, deadline: deadline, waiter: waiter, now: now)
+            key(scope, asked, fields), scope, deadline: deadline, waiter: waiter, now: now)
         {
         case .hit(let outcome, let until):
             return .decided(decision(outcome, from: .cache, until: until))
         case .ask(let ticket):
-            return .ask(ticket, question: subrequest.bytes(request, identityLines: identityLines))
+            guard subrequest.append(asked, fields, to: &question) else {
+                _ = cache.failed(ticket, now: now)
+                return .decided(failure("the question to the authorizer is too large", now))
+            }
+            return .ask(ticket, question: nil)
         case .wait(let ticket): return .wait(ticket)
         case .full: return .decided(failure("too many questions to the authorizer", now))
         }
@@ -34,24 +39,30 @@ struct ServiceDecisions: ~Copyable {
 
     /// What the answer is kept by; nil when it is not.
     private func key(
-        _ scope: DecisionKey.Scope, _ request: AuthorizationRequest
+        _ scope: DecisionKey.Scope, _ asked: AskedRequest, _ fields: borrowing HeadStorage
     ) -> DecisionKey? {
         guard options.cache.lifetime > .zero else { return nil }
-        guard let parts = options.keyParts else { return DecisionKey(scope, request) }
-        return DecisionKey(scope, request, parts: parts)
+        return DecisionKey(scope, asked, fields, parts: options.keyParts)
     }
+
+    func reply(
+        _ head: ResponseHead, in bytes: ByteView, _ fields: borrowing HeadStorage
+    ) -> AuthorizerReply {
+        subrequest.reply(head, in: bytes, fields)
+    }
+
+    func readsBody(ofStatus status: UInt16) -> Bool { subrequest.isPassed(status) }
 
     mutating func answered(
         _ ticket: DecisionTicket, _ reply: AuthorizerReply, now: Now
-    ) -> (waiters: [UInt64], decision: ExternalDecision) {
+    ) -> (waiters: Waiters, decision: ExternalDecision) {
         let outcome = subrequest.outcome(reply)
         var isRefusal = false
         switch outcome {
         case .failure: return failed(ticket, "the authorizer's answer is none", now: now)
         case .refuse: isRefusal = true
-        case .allow(let fields):
-            let size = fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
-            guard size <= Self.lineLimit else {
+        case .allow(let lines):
+            guard lines.count <= Self.lineLimit else {
                 return failed(ticket, "the authorizer's fields are too large", now: now)
             }
         }
@@ -62,7 +73,7 @@ struct ServiceDecisions: ~Copyable {
 
     mutating func failed(
         _ ticket: DecisionTicket, _ reason: StaticString, now: Now
-    ) -> (waiters: [UInt64], decision: ExternalDecision) {
+    ) -> (waiters: Waiters, decision: ExternalDecision) {
         let (waiters, stale) = cache.failed(ticket, now: now)
         guard let stale else { return (waiters, failure(reason, now)) }
         return (waiters, decision(stale, from: .stale, until: now.monotonic))
@@ -84,8 +95,8 @@ struct ServiceDecisions: ~Copyable {
         _ outcome: Subrequest.Outcome, from source: ExternalDecision.Source, until: Instant
     ) -> ExternalDecision {
         switch outcome {
-        case .allow(let fields):
-            ExternalDecision(allowing: fields, from: source, until: until)
+        case .allow(let lines):
+            ExternalDecision(.allow(lines: lines), from: source, until: until)
         case .refuse(let reply): ExternalDecision(.refuse(reply), from: source, until: until)
         case .failure: preconditionFailure("a failure is not kept")
         }

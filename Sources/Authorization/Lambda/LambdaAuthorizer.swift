@@ -101,7 +101,7 @@ public struct LambdaAuthorizer: ~Copyable {
     public mutating func received(
         _ reply: AuthorizerReply, from target: LambdaTarget,
         for ticket: DecisionCache<Answer>.Ticket, now: Now
-    ) -> (waiters: [UInt64], answer: Answer, isFresh: Bool) {
+    ) -> (waiters: Waiters, answer: Answer, isFresh: Bool) {
         do throws(LambdaAnswer.Problem) {
             let answer = try target.answer(reply, format: options.api.format)
             let isRefusal = answer.rule == .simple(isAuthorized: false)
@@ -122,7 +122,7 @@ public struct LambdaAuthorizer: ~Copyable {
     /// - Returns: who waits, and the refusal, or an old answer that may stand in for one (S29).
     public mutating func failed(
         _ ticket: DecisionCache<Answer>.Ticket, _ refusal: LambdaRefusal = .failure, now: Now
-    ) -> (waiters: [UInt64], answer: Answer) {
+    ) -> (waiters: Waiters, answer: Answer) {
         let (waiters, stale) = cache.failed(ticket, now: now)
         return (waiters, stale ?? .failure(refusal))
     }

@@ -1,3 +1,4 @@
+internal import Core
 internal import HTTP
 
 /// Names of fields that an authorizer may set (S28).
@@ -31,10 +32,24 @@ enum MappedName {
     }
 
     /// Whether both are one name, in any case.
+    static func isSame(_ left: ByteView, _ right: ByteView) -> Bool {
+        guard left.count == right.count else { return false }
+        var index = 0
+        while index < left.count {
+            guard lowered(left[index]) == lowered(right[index]) else { return false }
+            index += 1
+        }
+        return true
+    }
+
+    /// Whether both are one name, in any case.
     static func isSame(_ left: String, _ right: String) -> Bool {
-        func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
-        return left.utf8.count == right.utf8.count
+        left.utf8.count == right.utf8.count
             && zip(left.utf8, right.utf8).allSatisfy { lowered($0) == lowered($1) }
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 {
+        (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
     }
 
     /// Whether a field can carry `value` as it is.

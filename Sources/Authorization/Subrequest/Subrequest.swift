@@ -1,143 +1,203 @@
-/// A question to a service of one's own: a request about the request, as nginx's `auth_request`,
-/// Traefik's ForwardAuth and Envoy's HTTP authorization ask it. 2xx lets the request pass.
-public struct SubrequestOptions: Sendable {
-    /// Authority of the service.
-    public var host: String
-    /// The method; nil for that of the request.
-    public var method: String? = "GET"
-    /// The path and query; nil for those of the request.
-    public var target: String?
-    /// Names of the request's fields that the service gets; nil for all but those of its body.
-    public var forwardedFields: [String]?
-    /// Names of the response's fields that the request gets.
-    public let copiedFields: [String]
-    /// Statuses that the client gets with their body.
-    public let passedStatuses: [UInt16]
-    /// Names of the fields that the client then gets.
-    public let passedFields: [String]
-
-    /// Fields of the response that the client gets when nothing else is said.
-    public static let usualPassedFields = [
-        "Content-Type", "WWW-Authenticate", "Location", "Set-Cookie",
-    ]
-
-    /// Questions to `host`.
-    ///
-    /// - Throws: for names that an authorizer must not set (S28), and for statuses that refuse
-    ///   nothing.
-    public init(
-        host: String, copiedFields: [String] = [], passedStatuses: [UInt16] = [401, 403],
-        passedFields: [String] = SubrequestOptions.usualPassedFields
-    ) throws(MappingError) {
-        for name in copiedFields { try MappedName.check(name) }
-        for name in passedFields { try MappedName.check(name) }
-        for status in passedStatuses where !(300..<600).contains(status) {
-            throw .unknownTarget("\(status)")
-        }
-        self.host = host
-        self.copiedFields = copiedFields
-        self.passedStatuses = passedStatuses
-        self.passedFields = passedFields
-    }
-
-    /// Names that no client may send, for the header firewall.
-    public var ownedNames: [String] { copiedFields }
-}
+public import Core
+public import HTTP
 
 /// Builds the question, and reads the answer.
+///
+/// Both are made of bytes, since a question may be asked for each request: what is the same for all
+/// is put together once.
 public struct Subrequest: Sendable {
     /// What becomes of the request that is asked about.
     public enum Outcome: Equatable, Sendable {
-        /// It may pass, with these fields.
-        case allow([AuthorizationRequest.Field])
+        /// It may pass, with these complete lines.
+        case allow(lines: [UInt8])
         /// It may not: the client gets the service's answer.
         case refuse(AuthorizerReply)
         /// The service failed, or said something that is no answer.
         case failure
     }
 
-    private let options: SubrequestOptions
-    /// Names that the service gets, folded; nil for all.
-    private let forwarded: Set<String>?
+    private let method: [UInt8]?
+    private let target: [UInt8]?
+    /// The end of the request line, and Host.
+    private let host: [UInt8]
+    /// Names that the service gets; nil for all.
+    private let forwarded: AliasSet?
+    /// Bits (`FieldName.bit`) of the known names that it gets.
+    private var forwardedKnown: UInt64 = 0
+    private let copied: [[UInt8]]
+    private let passed: [[UInt8]]
+    private let passedStatuses: [UInt16]
 
     /// Questions as `options` have it.
     public init(_ options: SubrequestOptions) {
-        self.options = options
-        forwarded = options.forwardedFields.map { Set($0.map(MappedName.folded)) }
+        method = options.method.map { Array($0.utf8) }
+        target = options.target.map { Array($0.utf8) }
+        host = Array(" HTTP/1.1\r\nHost: \(options.host)\r\n".utf8)
+        forwarded = options.forwardedFields.map { AliasSet($0) }
+        copied = options.copiedFields.map { Array($0.utf8) }
+        passed = options.passedFields.map { Array($0.utf8) }
+        passedStatuses = options.passedStatuses
+        for name in FieldName.allCases where name != .other && mayForward(ByteView(name.text)) {
+            forwardedKnown |= name.bit
+        }
     }
 
-    /// Fields that are about a connection or a body of which the service gets nothing.
-    private static let withheld: Set<String> = [
+    // MARK: The question
+
+    /// Fields that are about a connection or a body of which the service gets nothing, and what
+    /// only we say of a request.
+    private static let withheld = AliasSet([
         "host", "connection", "content-length", "transfer-encoding", "content-encoding",
         "content-type", "expect", "te", "trailer", "upgrade", "keep-alive", "proxy-connection",
         "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
-        "if-range",
-    ]
+        "if-range", "forwarded", "x-real-ip",
+    ])
+    /// Families of which we say everything.
+    private static let ours = AliasSet(["x-forwarded-", "x-original-"])
 
-    /// The bytes of the question about `request`. `identityLines` are complete lines that say who
-    /// the client is, CRLF included.
+    private func mayForward(_ name: ByteView) -> Bool {
+        guard !Self.withheld.contains(name), !Self.ours.containsPrefix(of: name) else {
+            return false
+        }
+        return forwarded?.contains(name) ?? true
+    }
+
+    @inline(__always)
+    private func isForwarded(_ field: Field, _ bytes: ByteView) -> Bool {
+        guard field.isTold else { return false }
+        guard field.id == .other else { return forwardedKnown & field.id.bit != 0 }
+        return mayForward(bytes[field.name])
+    }
+
+    /// Appends the question about `asked` to `question`; `fields` are its screened fields.
     ///
     /// The body is not sent. `X-Forwarded-*` and `X-Original-*` are ours alone, whatever the client
     /// or a hop before us said (S28).
-    public func bytes(_ request: AuthorizationRequest, identityLines: [UInt8]) -> [UInt8] {
-        let whole =
-            (request.path.isEmpty ? "/" : request.path)
-            + (request.query.isEmpty ? "" : "?\(request.query)")
-        var head: [UInt8] = []
-        head.reserveCapacity(2_048)
-        head += (options.method ?? request.method).utf8
-        head += " ".utf8
-        head += (options.target ?? whole).utf8
-        head += " HTTP/1.1\r\n".utf8
-        Self.append("Host", options.host, to: &head)
-        for field in request.fields where isForwarded(field.name) {
-            Self.append(field.name, field.value, to: &head)
+    ///
+    /// - Returns: whether it fits.
+    public func append(
+        _ asked: AskedRequest, _ fields: borrowing HeadStorage, to question: inout Buffer
+    ) -> Bool {
+        let (path, query) = Self.whole(asked)
+        if let method { Self.put(method, &question) } else { question.append(asked.method) }
+        question.append(ByteView(" "))
+        if let target {
+            Self.put(target, &question)
+        } else {
+            question.append(path)
+            question.append(query)
         }
-        for (name, value) in [
-            ("X-Forwarded-Method", request.method), ("X-Forwarded-Proto", "https"),
-            ("X-Forwarded-Host", request.host), ("X-Forwarded-Uri", whole),
-            ("X-Forwarded-For", request.source), ("X-Original-Method", request.method),
-            ("X-Original-URI", whole),
-        ] {
-            Self.append(name, value, to: &head)
+        Self.put(host, &question)
+        appendFields(asked.bytes, fields, to: &question)
+        question.append(ByteView("X-Forwarded-Method: "))
+        question.append(asked.method)
+        question.append(ByteView("\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: "))
+        question.append(asked.host)
+        question.append(ByteView("\r\nX-Forwarded-Uri: "))
+        question.append(path)
+        question.append(query)
+        question.append(ByteView("\r\nX-Forwarded-For: "))
+        question.append(asked.source)
+        question.append(ByteView("\r\nX-Original-Method: "))
+        question.append(asked.method)
+        question.append(ByteView("\r\nX-Original-URI: "))
+        question.append(path)
+        question.append(query)
+        question.append(ByteView("\r\n"))
+        question.append(asked.identityLines)
+        question.append(ByteView("Content-Length: 0\r\n\r\n"))
+        // What did not fit left no room.
+        return question.available > 0
+    }
+
+    /// Path and query, the latter with its `?` unless it is empty.
+    private static func whole(_ asked: AskedRequest) -> (ByteView, ByteView) {
+        let path = asked.path
+        let query = asked.head.query.count > 1 ? asked.bytes[asked.head.query] : .empty
+        return (path.isEmpty ? ByteView("/") : path, query)
+    }
+
+    /// Appends the request's own fields, each as `name: value`: those that were sent so at once,
+    /// as far as they stand together.
+    private func appendFields(
+        _ bytes: ByteView, _ fields: borrowing HeadStorage, to question: inout Buffer
+    ) {
+        var run = ByteRange.empty
+        var index = 0
+        while index < fields.count {
+            let field = fields[index]
+            index &+= 1
+            guard isForwarded(field, bytes) else { continue }
+            let isPlain =
+                field.line.count == field.name.count + field.value.count + 4
+                && Int(field.value.start) == field.name.end + 2 && bytes[field.name.end + 1] == 0x20
+            if isPlain, !run.isEmpty, run.end == Int(field.line.start) {
+                run.count &+= field.line.count
+                continue
+            }
+            question.append(bytes[run])
+            run = isPlain ? field.line : .empty
+            guard !isPlain else { continue }
+            question.append(bytes[field.name])
+            question.append(ByteView(": "))
+            question.append(bytes[field.value])
+            question.append(ByteView("\r\n"))
         }
-        head += identityLines
-        head += "Content-Length: 0\r\n\r\n".utf8
-        return head
+        question.append(bytes[run])
     }
 
-    private static func append(_ name: String, _ value: String, to head: inout [UInt8]) {
-        head += name.utf8
-        head += ": ".utf8
-        head += value.utf8
-        head += "\r\n".utf8
+    private static func put(_ bytes: [UInt8], _ question: inout Buffer) {
+        unsafe bytes.withUnsafeBytes { _ = unsafe question.append(ByteView($0)) }
     }
 
-    private func isForwarded(_ name: String) -> Bool {
-        let folded = MappedName.folded(name)
-        guard !Self.withheld.contains(folded), folded != "forwarded", folded != "x-real-ip",
-            !folded.hasPrefix("x-forwarded-"), !folded.hasPrefix("x-original-")
-        else { return false }
-        return forwarded?.contains(folded) ?? true
+    // MARK: The answer
+
+    /// What matters of an answer with `head`, whose bytes are `bytes`: its status, and the fields
+    /// that are listed for it, spelt and ordered as the list has them.
+    public func reply(
+        _ head: ResponseHead, in bytes: ByteView, _ fields: borrowing HeadStorage
+    ) -> AuthorizerReply {
+        var reply = AuthorizerReply(status: head.status)
+        if isPassed(head.status) {
+            Self.take(passed, bytes, fields, into: &reply)
+        } else if Self.isSuccess(head.status) {
+            Self.take(copied, bytes, fields, into: &reply)
+        }
+        return reply
     }
 
-    /// What `reply` means.
+    private static func take(
+        _ names: [[UInt8]], _ bytes: ByteView, _ fields: borrowing HeadStorage,
+        into reply: inout AuthorizerReply
+    ) {
+        for name in names {
+            unsafe name.withUnsafeBytes { raw in
+                let name = unsafe ByteView(raw)
+                for index in 0..<fields.count {
+                    let field = fields[index]
+                    guard MappedName.isSame(bytes[field.name], name) else { continue }
+                    if reply.lines.isEmpty { reply.lines.reserveCapacity(512) }
+                    reply.append(name, bytes[field.value])
+                }
+            }
+        }
+    }
+
+    /// Whether the client gets an answer with `status`, and its body.
+    public func isPassed(_ status: UInt16) -> Bool { passedStatuses.contains(status) }
+
+    private static func isSuccess(_ status: UInt16) -> Bool { (200..<300).contains(status) }
+
+    /// What a `reply` means that `reply` has made.
     public func outcome(_ reply: AuthorizerReply) -> Outcome {
-        if options.passedStatuses.contains(reply.status) {
-            return .refuse(
-                AuthorizerReply(
-                    status: reply.status, fields: fields(options.passedFields, of: reply),
-                    body: reply.body))
-        }
-        guard (200..<300).contains(reply.status) else { return .failure }
-        let copied = fields(options.copiedFields, of: reply)
-        return copied.allSatisfy { MappedName.isLegal($0.value) } ? .allow(copied) : .failure
+        if isPassed(reply.status) { return .refuse(reply) }
+        guard Self.isSuccess(reply.status), Self.areLegal(reply.lines) else { return .failure }
+        return .allow(lines: reply.lines)
     }
 
-    /// The fields of `reply` that have one of `names`, spelt as those, in their order.
-    private func fields(
-        _ names: [String], of reply: AuthorizerReply
-    ) -> [AuthorizationRequest.Field] {
-        names.flatMap { name in reply.values(ofField: name).map { .init(name, $0) } }
+    /// Whether a request can carry `lines` as they are. Line breaks only end lines: a head has no
+    /// others.
+    private static func areLegal(_ lines: [UInt8]) -> Bool {
+        lines.allSatisfy { (0x20...0x7e).contains($0) || $0 == 0x0d || $0 == 0x0a }
     }
 }

@@ -122,6 +122,54 @@ public struct HeadStorage: ~Copyable {
         dropped = DroppedFields()
     }
 
+    // MARK: Keeping
+
+    private struct Summary {
+        var count: Int
+        var present: UInt64
+        var repeated: UInt64
+        var hasNominations: Bool
+    }
+
+    /// Appends the table to `buffer`, for `restore`: a fraction of what parsing again takes.
+    ///
+    /// - Precondition: the head is not screened.
+    /// - Returns: whether it fits; if not, `buffer` is as before.
+    public func save(to buffer: inout Buffer) -> Bool {
+        precondition(!isScreened, "what becomes of fields is not saved")
+        var summary = Summary(
+            count: count, present: present, repeated: repeated, hasNominations: hasNominations)
+        let bytes = unsafe UnsafeRawBufferPointer(
+            start: fields, count: count * MemoryLayout<Field>.stride)
+        return unsafe withUnsafeBytes(of: &summary) { summary in
+            guard buffer.available >= summary.count + bytes.count else { return false }
+            buffer.append(unsafe ByteView(summary))
+            buffer.append(unsafe ByteView(bytes))
+            return true
+        }
+    }
+
+    /// Makes the table what it was when `save` wrote `saved`.
+    ///
+    /// - Precondition: the table that was saved had this one's capacity at most.
+    public mutating func restore(from saved: ByteView) {
+        let head = MemoryLayout<Summary>.size
+        precondition(saved.count >= head)
+        let summary = unsafe saved.raw.loadUnaligned(as: Summary.self)
+        let bytes = saved.dropFirst(head)
+        precondition(summary.count >= 0 && summary.count <= capacity)
+        precondition(bytes.count == summary.count * MemoryLayout<Field>.stride)
+        removeAll()
+        if let start = unsafe bytes.raw.baseAddress {
+            unsafe UnsafeMutableRawPointer(fields).copyMemory(
+                from: start, byteCount: bytes.count)
+        }
+        count = summary.count
+        present = summary.present
+        repeated = summary.repeated
+        hasNominations = summary.hasNominations
+    }
+
     @inline(__always)
     mutating func append(_ field: Field) {
         precondition(count < capacity)

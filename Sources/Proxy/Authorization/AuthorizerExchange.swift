@@ -52,50 +52,67 @@ public struct AuthorizerExchange: ~Copyable {
     }
 
     /// What is sent.
-    public let question: PinnedBytes
+    public private(set) var question: QuestionBytes
     private let method: Method
     private var phase = Phase.head
+    /// The bytes of a head that came in pieces.
     private var received: [UInt8] = []
     private var reply = AuthorizerReply(status: 0)
+    private var bodyCount = 0
+    private var keepsBody = true
     private var keepsAlive = false
     private var isReused = false
-    private var isSent = false
+    /// Whether a send refers to the question's bytes.
+    public private(set) var isSending = false
     private var attempts = 0
 
     /// The exchange of `question`, the method of which is HEAD or another.
-    public init(question: [UInt8], isHead: Bool) {
-        self.question = PinnedBytes(question)
+    public init(question: QuestionBytes, isHead: Bool) {
+        self.question = question
         method = isHead ? .head : .get
+    }
+
+    /// The question has moved, since an unfinished send still refers to where it was.
+    public mutating func move(to question: QuestionBytes) {
+        self.question = question
+        isSending = false
     }
 
     /// There is a connection, on which the question is being sent; `isReused` when it carried
     /// another before.
     public mutating func ready(isReused: Bool) {
         self.isReused = isReused
-        isSent = false
+        isSending = true
         attempts += 1
     }
 
     /// The send is done: `code` is its size, or `-errno`.
     public mutating func sent(code: Int32) -> Step {
-        isSent = true
+        isSending = false
         return code < 0 ? ended() : .goesOn
     }
 
-    /// Bytes came. All are taken.
+    /// Bytes came for `authorizer`. All are taken.
     public mutating func received(
-        _ bytes: ByteView, limits: HeadLimits, _ fields: inout HeadStorage
+        _ bytes: ByteView, for authorizer: ExternalAuthorizer, limits: HeadLimits,
+        _ fields: inout HeadStorage
     ) -> Step {
         guard case .head = phase else { return receivedBody(bytes) }
-        received += bytes.array
+        guard !received.isEmpty else {
+            let step = readHead(bytes, authorizer, limits, &fields)
+            if case .head = phase { received = bytes.array }
+            return step
+        }
+        unsafe received.append(contentsOf: bytes.raw)
         let all = received
         return unsafe all.withUnsafeBytes { raw in
-            unsafe readHead(ByteView(raw), limits, &fields)
+            unsafe readHead(ByteView(raw), authorizer, limits, &fields)
         }
     }
 
     private mutating func readHead(
-        _ bytes: ByteView, _ limits: HeadLimits, _ fields: inout HeadStorage
+        _ bytes: ByteView, _ authorizer: ExternalAuthorizer, _ limits: HeadLimits,
+        _ fields: inout HeadStorage
     ) -> Step {
         var rest = bytes
         do throws(ResponseError) {
@@ -105,7 +122,8 @@ public struct AuthorizerExchange: ~Copyable {
                 guard case .complete(let head) = parsed else { return .goesOn }
                 guard head.status != 101 else { return fail(.malformed) }
                 if !head.isInformational {
-                    reply = AuthorizerReply(head, in: rest, fields, body: [])
+                    reply = authorizer.reply(head, in: rest, fields)
+                    keepsBody = authorizer.readsBody(ofStatus: head.status)
                     keepsAlive = head.keepAlive
                     return begin(head.framing, rest.dropFirst(head.headLength))
                 }
@@ -132,12 +150,12 @@ public struct AuthorizerExchange: ~Copyable {
     private mutating func receivedBody(_ bytes: ByteView) -> Step {
         switch phase {
         case .head, .done: return .goesOn
-        case .untilClose:
-            reply.body += bytes.array
+        case .untilClose: take(bytes)
         case .length(let count):
-            reply.body += bytes.prefix(min(count - reply.body.count, bytes.count)).array
-            if reply.body.count == count {
-                return finish(isReusable: keepsAlive && bytes.count <= count)
+            let left = count - bodyCount
+            take(bytes.prefix(min(left, bytes.count)))
+            if bodyCount == count {
+                return finish(isReusable: keepsAlive && bytes.count <= left)
             }
         case .chunked(var decoder):
             var taken = 0
@@ -146,20 +164,25 @@ public struct AuthorizerExchange: ~Copyable {
                     let rest = bytes.dropFirst(taken)
                     switch try decoder.decode(rest) {
                     case .data(let range):
-                        reply.body += rest[range].array
+                        take(rest[range])
                         taken += range.end
                     case .needMore(let consumed): taken += consumed
                     case .finished(let consumed):
                         return finish(isReusable: keepsAlive && taken + consumed == bytes.count)
                     }
-                    guard reply.body.count <= Self.bodyLimit else { break }
+                    guard bodyCount <= Self.bodyLimit else { break }
                 }
             } catch {
                 return fail(.malformed)
             }
             phase = .chunked(decoder)
         }
-        return reply.body.count > Self.bodyLimit ? fail(.tooLarge) : .goesOn
+        return bodyCount > Self.bodyLimit ? fail(.tooLarge) : .goesOn
+    }
+
+    private mutating func take(_ bytes: ByteView) {
+        bodyCount += bytes.count
+        if keepsBody { unsafe reply.body.append(contentsOf: bytes.raw) }
     }
 
     /// The connection ended (`isClean`), or failed.
@@ -176,7 +199,7 @@ public struct AuthorizerExchange: ~Copyable {
 
     private mutating func finish(isReusable: Bool) -> Step {
         phase = .done
-        return .answered(reply, isReusable: isReusable && isSent)
+        return .answered(reply, isReusable: isReusable && !isSending)
     }
 
     private mutating func fail(_ failure: Failure) -> Step {

@@ -20,3 +20,22 @@ public final class PinnedBytes: Sendable {
     /// The bytes. Valid for as long as this object.
     public var view: ByteView { unsafe ByteView(base: storage, count: count) }
 }
+
+/// Where the bytes of a question are.
+public enum QuestionBytes {
+    /// In a chunk of the pool for questions, which goes back to it.
+    case pooled(Buffer)
+    /// On their own: for questions that are made of texts, whose size nobody knows before.
+    case own(PinnedBytes)
+    /// With the connection that it was sent on.
+    case gone
+
+    /// The bytes.
+    public var view: ByteView {
+        switch self {
+        case .pooled(let buffer): buffer.filled
+        case .own(let bytes): bytes.view
+        case .gone: .empty
+        }
+    }
+}

@@ -12,7 +12,7 @@ public struct AuthorizerQuestion {
     /// What the answer is reported under.
     public let ticket: ExternalAuthorizer.Ticket
     /// What is sent.
-    public let bytes: [UInt8]
+    public let bytes: QuestionBytes
 }
 
 // Between the head and the upstream: an external authorizer has the last word.
@@ -52,6 +52,7 @@ extension Session {
             return
         }
         state = .authorizing
+        saveFields(turn.fields)
         turn.actions.append(.authorize)
         // The question has a deadline of its own, which comes before.
         setDeadline(turn.now.monotonic + authorizer.options.timeout + .seconds(1), &turn)
@@ -65,16 +66,60 @@ extension Session {
         waiter: UInt64, _ turn: inout Turn
     ) -> AuthorizerQuestion? {
         guard state == .authorizing, let authorizer else { return nil }
-        let step: ExternalAuthorizer.Step
         do throws(RequestError) {
-            step = authorizer.begin(
-                try authorizationRequest(&turn),
-                identityLines: identityBlock?.part(exchange.identitySet).lines.array ?? [],
-                scope(of: authorizer), deadline: identityDeadline, waiter: waiter, now: turn.now)
+            return authorizer.certificateStyle == nil
+                ? try askService(authorizer, waiter, &turn)
+                : try askFunction(authorizer, waiter, &turn)
         } catch {
             refuse(RefusalReason(status: error.status), error.reason, &turn)
             return nil
         }
+    }
+
+    private mutating func askService(
+        _ authorizer: ExternalAuthorizer, _ waiter: UInt64, _ turn: inout Turn
+    ) throws(RequestError) -> AuthorizerQuestion? {
+        guard let head = exchange.head, var question = turn.environment.questions.take() else {
+            refuse(.authorizerFailed, "no place for a question to the authorizer", &turn)
+            return nil
+        }
+        let step: ExternalAuthorizer.Step
+        do throws(RequestError) {
+            try screenFields(&turn)
+            turn.staging.removeAll()
+            peer.append(to: &turn.staging)
+            let asked = AskedRequest(
+                exchange.request, in: head.filled, source: turn.staging.filled,
+                identityLines: identityBlock?.part(exchange.identitySet).lines ?? .empty)
+            step = authorizer.begin(
+                asked, turn.fields, scope(of: authorizer), deadline: identityDeadline,
+                waiter: waiter, now: turn.now, into: &question)
+            turn.staging.removeAll()
+        } catch {
+            turn.environment.questions.give(question)
+            throw error
+        }
+        guard case .ask(let ticket, nil) = step else {
+            turn.environment.questions.give(question)
+            return follow(step, authorizer, &turn)
+        }
+        exchange.ticket = ticket
+        return AuthorizerQuestion(
+            authorizer: authorizer, ticket: ticket, bytes: .pooled(question))
+    }
+
+    private mutating func askFunction(
+        _ authorizer: ExternalAuthorizer, _ waiter: UInt64, _ turn: inout Turn
+    ) throws(RequestError) -> AuthorizerQuestion? {
+        let step = authorizer.begin(
+            try authorizationRequest(&turn), scope(of: authorizer), deadline: identityDeadline,
+            waiter: waiter, now: turn.now)
+        return follow(step, authorizer, &turn)
+    }
+
+    private mutating func follow(
+        _ step: ExternalAuthorizer.Step, _ authorizer: ExternalAuthorizer, _ turn: inout Turn
+    ) -> AuthorizerQuestion? {
         switch step {
         case .decided(let decision):
             decided(by: decision, &turn)
@@ -84,7 +129,8 @@ extension Session {
             return nil
         case .ask(let ticket, let bytes):
             exchange.ticket = ticket
-            return AuthorizerQuestion(authorizer: authorizer, ticket: ticket, bytes: bytes)
+            return AuthorizerQuestion(
+                authorizer: authorizer, ticket: ticket, bytes: .own(PinnedBytes(bytes ?? [])))
         }
     }
 
@@ -126,10 +172,12 @@ extension Session {
         do throws(Refusal) {
             // Other heads have been parsed meanwhile.
             do throws(RequestError) {
-                try parseAgain(&turn)
+                try recallFields(&turn)
             } catch {
                 throw Refusal(RefusalReason(status: error.status), error.reason)
             }
+            exchange.head?.truncate(to: exchange.received)
+            exchange.savedFields = .empty
             try prepareForwarding(grant, &turn)
         } catch {
             refuse(error.reason, error.detail, &turn)
@@ -158,24 +206,44 @@ extension Session {
         }
     }
 
-    private func parseAgain(_ turn: inout Turn) throws(RequestError) {
-        guard let buffer = exchange.head else { return }
+    /// Keeps the table of the head's fields behind the head.
+    private mutating func saveFields(_ fields: borrowing HeadStorage) {
+        exchange.savedFields = .empty
+        guard var buffer = exchange.head else { return }
+        let start = buffer.count
+        guard fields.save(to: &buffer) else { return }
+        exchange.head = buffer
+        exchange.savedFields = ByteRange(from: start, to: buffer.count)
+    }
+
+    /// Other heads may have been parsed meanwhile: the table is that of the exchange's again.
+    private func recallFields(_ turn: inout Turn) throws(RequestError) {
+        guard let buffer = exchange.head else { preconditionFailure("no head to ask about") }
+        guard exchange.savedFields.isEmpty else {
+            turn.fields.restore(from: buffer.filled[exchange.savedFields])
+            return
+        }
         _ = try RequestParser.parse(
             buffer.filled.prefix(exchange.request.headLength), limits: turn.environment.limits.head,
             into: &turn.fields)
     }
 
-    /// The request as the authorizer may see it: without what only we may say (S28).
+    /// Recalls the fields, and marks what the authorizer may not see: what only we may say (S28).
+    private func screenFields(_ turn: inout Turn) throws(RequestError) {
+        guard let buffer = exchange.head else { preconditionFailure("no head to ask about") }
+        try recallFields(&turn)
+        let isTrusted = table.trustedProxies.contains(peer.address)
+        try table.firewall.screenRequest(
+            buffer.filled, &turn.fields, options: ScreenOptions(trustsForwarding: isTrusted))
+    }
+
+    /// The request as an authorizer function may see it.
     private func authorizationRequest(
         _ turn: inout Turn
     ) throws(RequestError) -> AuthorizationRequest {
         guard let buffer = exchange.head else { preconditionFailure("no head to ask about") }
-        try parseAgain(&turn)
-        let bytes = buffer.filled
-        let isTrusted = table.trustedProxies.contains(peer.address)
-        try table.firewall.screenRequest(
-            bytes, &turn.fields, options: ScreenOptions(trustsForwarding: isTrusted))
-        var request = AuthorizationRequest(exchange.request, in: bytes, turn.fields)
+        try screenFields(&turn)
+        var request = AuthorizationRequest(exchange.request, in: buffer.filled, turn.fields)
         request.source = peer.description
         if let style = authorizer?.certificateStyle { try describe(&request, style, &turn) }
         return request
@@ -238,12 +306,12 @@ extension Session {
         let hasBody = reply.status != 304 && exchange.request.method != .head
         let room = Limits.tlsPlaintextRecord
         for body in [reply.body, []] {
-            var text = "HTTP/1.1 \(reply.status) \(Self.phrase(reply.status))\r\n"
-            for field in reply.fields { text += "\(field.name): \(field.value)\r\n" }
-            if reply.status != 304 { text += "Content-Length: \(body.count)\r\n" }
-            text += closes ? "Connection: close\r\n\r\n" : "\r\n"
-            guard text.utf8.count + body.count <= room else { continue }
-            withBytes(of: text) { _ = turn.staging.append($0) }
+            var head = Array("HTTP/1.1 \(reply.status) \(Self.phrase(reply.status))\r\n".utf8)
+            head += reply.lines
+            if reply.status != 304 { head += Array("Content-Length: \(body.count)\r\n".utf8) }
+            head += Array((closes ? "Connection: close\r\n\r\n" : "\r\n").utf8)
+            guard head.count + body.count <= room else { continue }
+            withBytes(of: head) { _ = turn.staging.append($0) }
             if hasBody { withBytes(of: body) { _ = turn.staging.append($0) } }
             return
         }
