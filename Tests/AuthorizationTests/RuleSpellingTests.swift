@@ -45,7 +45,7 @@ struct RuleSpellingTests {
         }
     }
 
-    @Test("S10 a rule that denies sees through a final dot, blanks and mapped addresses")
+    @Test("S10 a rule that denies sees through a final dot, blanks, case and mapped addresses")
     func spellings() throws {
         let cases: [(CertificateRequest.AlternativeName, RuleCondition.TextKey, String)] = [
             (.dns("a.evil.org."), .dns, "a.evil.org"), (.dns("A.Evil.org."), .dns, "*.evil.org"),
@@ -54,6 +54,10 @@ struct RuleSpellingTests {
             (.email("x@evil.org."), .email, "*@evil.org"), (.email(" x@evil.org "), .email, "x@*g"),
             (.uri(" urn:evil "), .uri, "urn:evil"), (.ip("::ffff:192.0.2.1"), .ip, "192.0.2.1"),
             (.ip("192.0.2.1"), .ip, "::ffff:192.0.2.1"),
+            (.uri("HTTPS://Evil.org/x"), .uri, "https://evil.org/*"),
+            (.uri("https://evil.org/X"), .uri, "https://Evil.org/x"),
+            (.email("Mallory@EVIL.org"), .email, "mallory@evil.org"),
+            (.email("m@evil.org"), .email, "*@Evil.Org"),
         ]
         for (name, key, value) in cases {
             #expect(try meets([name], key, value, effect: .deny), "\(name) \(value)")

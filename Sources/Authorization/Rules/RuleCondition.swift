@@ -14,10 +14,10 @@ public struct RuleCondition: Sendable {
         /// The anchor of its validated chain.
         case anchors(Set<Fingerprint>)
         /// Attributes of its subject; the type is dotted.
-        case subject(type: String, [WildcardPattern])
+        case subject(type: String, TextPatterns)
         case dns([WildcardPattern])
-        case uri([WildcardPattern])
-        case email([WildcardPattern])
+        case uri(TextPatterns)
+        case email(TextPatterns)
         /// 4 or 16 bytes each.
         case ip([[UInt8]])
         case spiffeTrustDomain([String])
@@ -97,9 +97,9 @@ extension RuleCondition {
                 } catch { throw RuleMistake(value, error) }
             }
             test = .issuers(issuers)
-        case .dns: test = .dns(try Self.patterns(values.map { $0.lowercased() }))
-        case .uri: test = .uri(try Self.patterns(values))
-        case .email: test = .email(try Self.patterns(values))
+        case .dns: test = .dns(try TextPatterns.patterns(values.map { $0.lowercased() }))
+        case .uri: test = .uri(try TextPatterns(values))
+        case .email: test = .email(try TextPatterns(values))
         case .ip:
             var addresses: [[UInt8]] = []
             for value in values { addresses.append(try Self.address(value)) }
@@ -140,7 +140,7 @@ extension RuleCondition {
             throw RuleMistake(message: "'\(type)' is no attribute: CN, O, OU, C, UID or another")
         }
         name = "subject.\(type)"
-        test = .subject(type: identifier, try Self.patterns(values))
+        test = .subject(type: identifier, try TextPatterns(values))
     }
 
     /// The condition that the chain ends in one of the certificates of a trust store.
@@ -179,13 +179,6 @@ extension RuleCondition {
             } catch { throw RuleMistake(value, error) }
         }
         return selectors
-    }
-
-    private static func patterns(_ values: [String]) throws(RuleMistake) -> [WildcardPattern] {
-        for value in values where value.isEmpty {
-            throw RuleMistake(message: "an empty text matches nothing")
-        }
-        return values.map { WildcardPattern($0) }
     }
 
     private static func address(_ value: String) throws(RuleMistake) -> [UInt8] {

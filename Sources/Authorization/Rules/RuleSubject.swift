@@ -62,7 +62,8 @@ extension RuleCondition {
             let values = attributes.subject.attributes(type)
             let isName = values.contains { $0.oid == "2.5.4.3" }
             if isForAllowing, isName, values.count > 1 { return false }
-            return Self.anyMatches(values.compactMap(\.utf8), patterns)
+            let texts = values.compactMap(\.utf8).map { String(decoding: $0, as: UTF8.self) }
+            return patterns.match(anyOf: texts, isForAllowing: isForAllowing)
         case .dns(let patterns):
             let names =
                 isForAllowing
@@ -70,17 +71,12 @@ extension RuleCondition {
                 : attributes.dnsNames.flatMap(Self.spellings)
             return Self.anyMatches(names.map { Array($0.lowercased().utf8) }, patterns)
         case .uri(let patterns):
-            // No pattern sees where a path that is no identity leads: `/ns/prod/../../admin`.
-            let names =
-                isForAllowing
-                ? attributes.uris.filter {
-                    !SPIFFEIdentity.isClaim($0) || $0 == attributes.spiffeID
-                } : attributes.uris.flatMap { [$0, Self.trimmed($0)] }
-            return Self.anyMatches(names.map { Array($0.utf8) }, patterns)
+            return patterns.match(
+                anyOf: Self.uris(attributes, isForAllowing), isForAllowing: isForAllowing)
         case .email(let patterns):
-            let names =
-                isForAllowing ? attributes.emails : attributes.emails.flatMap(Self.spellings)
-            return Self.anyMatches(names.map { Array($0.utf8) }, patterns)
+            let all = attributes.emails
+            let names = isForAllowing ? all : all.flatMap(Self.spellings)
+            return patterns.match(anyOf: names, isForAllowing: isForAllowing)
         case .ip(let addresses):
             return attributes.alternativeNames.contains { name in
                 guard case .ip(let bytes) = name else { return false }
@@ -112,6 +108,15 @@ extension RuleCondition {
             return Self.type(of: attributes.key) != .ec || attributes.key.bits >= bits
         case .maximumAge(let age): return now - attributes.notBefore <= age
         }
+    }
+
+    /// No pattern sees where a path that is no identity leads: `/ns/prod/../../admin`.
+    private static func uris(
+        _ attributes: CertificateAttributes, _ isForAllowing: Bool
+    ) -> [String] {
+        isForAllowing
+            ? attributes.uris.filter { !SPIFFEIdentity.isClaim($0) || $0 == attributes.spiffeID }
+            : attributes.uris.flatMap { [$0, trimmed($0)] }
     }
 
     private static func anyMatches(_ values: [[UInt8]], _ patterns: [WildcardPattern]) -> Bool {
