@@ -2,23 +2,6 @@ internal import Core
 
 /// Signs requests to AWS, and to whoever speaks its dialect (AWS Signature Version 4).
 public struct SignatureV4: Sendable {
-    /// Who signs.
-    public struct Credentials: Equatable, Sendable {
-        /// The access key's id.
-        public var accessKey: String
-        /// The secret access key.
-        public var secretKey: String
-        /// The session's token; nil for keys that do not expire.
-        public var sessionToken: String?
-
-        /// The credentials with the given parts.
-        public init(accessKey: String, secretKey: String, sessionToken: String? = nil) {
-            self.accessKey = accessKey
-            self.secretKey = secretKey
-            self.sessionToken = sessionToken
-        }
-    }
-
     /// What is signed: a request as it goes over the wire.
     public struct Request: Sendable {
         /// The method.
