@@ -44,6 +44,7 @@ let package = Package(
         .target(
             name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CYAML", linkerSettings: [.linkedLibrary("yaml")]),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         module("Core", []),
         // Layer 1: each speaks one language and knows none of the others.
         module("EventLoop", ["Core", "CLinux"]),
@@ -51,6 +52,7 @@ let package = Package(
         module("Crypto", ["Core", "COpenSSL"]),
         module("HTTP", ["Core"]),
         module("Upstream", ["Core"]),
+        module("Fetch", ["Core", "CCurl"]),
         module("Telemetry", ["Core"]),
         // Layer 2: verified certificate → header values.
         module("Identity", ["Core", "TLS", "Crypto"]),
@@ -102,6 +104,7 @@ let package = Package(
         tests("EventLoopTests", ["EventLoop", "Core", "TestSupport"]),
         tests("TLSTests", ["TLS", "Crypto", "Core", "COpenSSL", "TestSupport"]),
         tests("CryptoTests", ["Crypto", "Core", "TestSupport"]),
+        tests("FetchTests", ["Fetch", "Core", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "Core", "TestSupport"]),
         tests("UpstreamTests", ["Upstream", "Core", "TestSupport"]),
         tests("TelemetryTests", ["Telemetry", "Core", "TestSupport"]),

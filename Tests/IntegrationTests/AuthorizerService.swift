@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// An authorizer's service in Python, which keeps a line of JSON for each question. It answers as

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The Runtime Interface Emulator in Python, or any service that takes an event by POST: keeps

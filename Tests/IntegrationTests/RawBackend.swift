@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A backend that answers every request with the same bytes, and keeps what it received.

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import TestSupport
 import Testing
 
 /// Certificates for upstreams: an authority, and servers of several kinds.

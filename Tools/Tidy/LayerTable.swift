@@ -13,10 +13,12 @@ enum LayerTable {
     /// The commands `echo`, `certificates` and `selftest` are small programs over the same parts,
     /// hence what `postern` lists beside `Server`.
     private static let rows: [String: Row] = [
-        "CLinux": Row(0), "COpenSSL": Row(0), "CYAML": Row(0), "Core": Row(0),
+        "CLinux": Row(0), "COpenSSL": Row(0), "CYAML": Row(0), "CCurl": Row(0),
+        "Core": Row(0),
         "EventLoop": Row(1, ["CLinux"]),
         "TLS": Row(1, ["COpenSSL"]),
         "Crypto": Row(1, ["COpenSSL"]),
+        "Fetch": Row(1, ["CCurl"]),
         "HTTP": Row(1), "Upstream": Row(1), "Telemetry": Row(1),
         "Identity": Row(2, ["TLS", "Crypto"]),
         "Authorization": Row(3, ["TLS", "Identity", "HTTP", "Crypto"]),

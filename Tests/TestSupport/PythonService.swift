@@ -1,15 +1,17 @@
-import Foundation
+public import Foundation
 import Testing
 
 /// A service in Python on a port of its own, for as long as the object. The script writes the port
 /// to the file `port` in its folder, whole, and what it wants to tell into other files there.
-final class PythonService {
+public final class PythonService {
     private let process = Process()
-    let folder: String
-    let address: String
+    /// Its folder, which goes with it.
+    public let folder: String
+    /// Where it listens: `127.0.0.1:PORT`.
+    public let address: String
 
     /// Runs what `script` makes of the folder. Its arguments are the folder, then `arguments`.
-    init(
+    public init(
         _ name: String, _ arguments: [String] = [], script: (_ folder: String) -> String
     ) throws {
         folder = NSTemporaryDirectory() + "postern-\(name)-\(UUID().uuidString)"
@@ -35,7 +37,7 @@ final class PythonService {
     }
 
     /// The lines of its file `log` so far.
-    var log: [Data] {
+    public var log: [Data] {
         let text = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
         return text.split(separator: "\n").map { Data($0.utf8) }
     }
