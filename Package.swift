@@ -77,7 +77,7 @@ let package = Package(
             "Server",
             [
                 "Core", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization", "GatewayConfiguration", "Proxy", logging,
+                "Authorization", "GatewayConfiguration", "Proxy", "Fetch", logging,
             ]),
         .executableTarget(
             name: "postern",
@@ -127,7 +127,7 @@ let package = Package(
             "ServerTests",
             [
                 "Server", "Proxy", "EventLoop", "Telemetry", "Upstream", "GatewayConfiguration",
-                "Core", "TestSupport",
+                "Fetch", "Crypto", "Core", "TestSupport",
             ]),
         tests(
             "SimulationTests",

@@ -32,6 +32,43 @@ public struct CalendarTime {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
+    /// The second, since 1970, that `2026-11-23T12:00:00Z` names (RFC 3339 in UTC; a fraction is
+    /// left out); nil for what is no such time.
+    public static func seconds(of text: String) -> Int64? {
+        let bytes = Array(text.utf8)
+        let form = Array("0000-00-00T00:00:00".utf8)
+        guard bytes.count > form.count, bytes.last == UInt8(ascii: "Z") else { return nil }
+        let fraction = bytes[form.count..<(bytes.count - 1)]
+        guard
+            zip(bytes, form).allSatisfy({ isDigit($1) ? isDigit($0) : $0 == $1 }),
+            fraction.isEmpty
+                || fraction.first == UInt8(ascii: ".") && fraction.count > 1
+                    && fraction.dropFirst().allSatisfy(isDigit)
+        else { return nil }
+        func number(_ range: Range<Int>) -> Int64 {
+            bytes[range].reduce(0) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
+        }
+        let (year, month, day) = (number(0..<4), number(5..<7), number(8..<10))
+        let (hour, minute, second) = (number(11..<13), number(14..<16), number(17..<19))
+        guard hour < 24, minute < 60, second < 60, year > 0, (1...12).contains(month) else {
+            return nil
+        }
+        // The inverse of what `init` does (Hinnant, `days_from_civil`).
+        let shifted = month <= 2 ? year - 1 : year
+        let yearOfEra = shifted % 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = shifted / 400 * 146_097 + dayOfEra - 719_468
+        let time = CalendarTime(days * 86_400)
+        // Days that the month does not have come out as another month's.
+        guard time.month == month, time.day == day else { return nil }
+        return days * 86_400 + hour * 3_600 + minute * 60 + second
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
     /// `12/Mar/2020:19:03:58 +0000`, as web servers log it.
     public var logText: String {
         "\(Self.two(day))/\(monthName)/\(year):\(clock(":")) +0000"

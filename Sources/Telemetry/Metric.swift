@@ -15,6 +15,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case buffersOutstanding, fieldsOwnedDropped, fieldsSuspiciousDropped, accessLogDropped
     case configurationReloadFailures, configurationLastReloadSuccessful, configurationLastReload
     case configurationGeneration, revocationGeneration, revocationProblems
+    case credentialsExpiry, credentialsFailures
     case loopTurns, loopSystemCalls, loopBufferExhaustions, loopCompletionOverflows
     case sweepTurnLargest
 
@@ -29,7 +30,7 @@ public enum Metric: Int, CaseIterable, Sendable {
             .upstreamQueued, .upstreamIdle, .buffersOutstanding, .bufferedBytes,
             .bufferedBytesLargest, .configurationLastReloadSuccessful, .configurationLastReload,
             .configurationGeneration, .revocationGeneration, .revocationProblems,
-            .sweepTurnLargest:
+            .sweepTurnLargest, .credentialsExpiry:
             true
         default: false
         }
@@ -86,6 +87,8 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .configurationGeneration: "postern_config_generation"
         case .revocationGeneration: "postern_revocation_generation"
         case .revocationProblems: "postern_revocation_problems"
+        case .credentialsExpiry: "postern_aws_credentials_expiry_timestamp_seconds"
+        case .credentialsFailures: "postern_aws_credentials_failures_total"
         case .loopTurns: "postern_loop_turns_total"
         case .loopSystemCalls: "postern_loop_system_calls_total"
         case .loopBufferExhaustions: "postern_loop_buffer_exhaustions_total"
@@ -149,6 +152,9 @@ public enum Metric: Int, CaseIterable, Sendable {
         case .revocationGeneration: "Counts the sets of revoked certificates, from 1 at the start."
         case .revocationProblems:
             "Sources of revocation that cannot be used: what was known counts."
+        case .credentialsExpiry:
+            "When the credentials for AWS expire, Unix time; 0 when they do not say."
+        case .credentialsFailures: "Times that credentials for AWS could not be had."
         case .loopTurns: "Turns of the event loop."
         case .loopSystemCalls: "System calls of the event loop."
         case .loopBufferExhaustions: "Times that no receive buffer was left."

@@ -26,4 +26,21 @@ import Testing
         #expect(time.certificateText == certificate)
         #expect(time.basicText == basic)
     }
+
+    @Test(
+        "read from the text that services write",
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2026-11-23T12:00:00Z", 1_795_435_200),
+            ("2020-03-04T19:03:58.123456Z", 1_583_348_638), ("2000-02-29T00:00:00Z", 951_782_400),
+            ("2100-03-01T00:00:00Z", 4_107_542_400), ("2100-02-29T00:00:00Z", nil),
+            ("2026-04-31T00:00:00Z", nil), ("2026-00-01T00:00:00Z", nil),
+            ("2026-13-01T00:00:00Z", nil), ("2026-01-00T00:00:00Z", nil),
+            ("2026-01-01T24:00:00Z", nil), ("2026-01-01T00:60:00Z", nil),
+            ("2026-01-01T00:00:00", nil), ("2026-01-01T00:00:00+01:00", nil),
+            ("2026-01-01T00:00:00.Z", nil), ("2026-01-01T00:00:00.x1Z", nil),
+            ("2026-1-01T00:00:000Z", nil), ("2026-01-01 00:00:00Z", nil), ("", nil), ("Z", nil),
+        ] as [(String, Int64?)])
+    func reading(text: String, seconds: Int64?) {
+        #expect(CalendarTime.seconds(of: text) == seconds)
+    }
 }

@@ -39,7 +39,7 @@ enum LayerTable {
             5,
             [
                 "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization", "GatewayConfiguration", "Proxy",
+                "Authorization", "GatewayConfiguration", "Proxy", "Fetch",
             ]),
         "postern": Row(
             5,

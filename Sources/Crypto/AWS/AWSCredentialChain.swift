@@ -4,6 +4,15 @@ public enum AWSCredentialSource: Equatable, Sendable {
     case environment(SignatureV4.Credentials)
     /// A profile of a shared credentials file.
     case file(AWSCredentialsFile)
+    /// The agent of the container that this runs in.
+    case container(AWSContainerEndpoint)
+    /// The role of the instance that this runs on.
+    case instance(AWSInstanceMetadata)
+
+    /// Whether it says the same for as long as the process lives.
+    public var isStatic: Bool {
+        if case .environment = self { true } else { false }
+    }
 }
 
 extension AWSCredentialSource: CustomStringConvertible {
@@ -12,6 +21,8 @@ extension AWSCredentialSource: CustomStringConvertible {
         switch self {
         case .environment: "the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         case .file(let file): "\(file)"
+        case .container(let endpoint): "the container's credentials at \(endpoint.host)"
+        case .instance(let metadata): "the instance's role at \(metadata.endpoint)"
         }
     }
 }
@@ -29,7 +40,15 @@ public struct AWSCredentialChain: Equatable, Sendable {
             sources = [.environment(credentials)]
             return
         }
-        sources = AWSCredentialsFile(environment: environment).map { [.file($0)] } ?? []
+        var sources: [AWSCredentialSource] = []
+        if let file = AWSCredentialsFile(environment: environment) { sources.append(.file(file)) }
+        // A container has its own identity, not that of the machine it runs on.
+        if let container = try AWSContainerEndpoint(environment: environment) {
+            sources.append(.container(container))
+        } else if let metadata = AWSInstanceMetadata(environment: environment) {
+            sources.append(.instance(metadata))
+        }
+        self.sources = sources
     }
 
     private static func credentials(
