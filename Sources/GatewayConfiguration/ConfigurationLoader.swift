@@ -59,7 +59,8 @@ public enum ConfigurationLoader {
         values.add(overrides: overrides)
         let folder = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
         var builder = SettingsBuilder(
-            reader: ValueReader(values: values, source: name, folder: folder))
+            reader: ValueReader(values: values, source: name, folder: folder),
+            environment: environment)
         builder.build()
         let diagnostics = builder.reader.values.diagnostics
         guard diagnostics.isEmpty else {

@@ -16,6 +16,11 @@ public struct ExternalAuthorizerSettings: Sendable {
     /// How answers are kept.
     public var cache = DecisionCacheOptions()
 
+    /// Whether what it asks is signed by credentials for AWS.
+    public var isSigned: Bool {
+        if case .function(let function) = service { function.target.region != nil } else { false }
+    }
+
     /// Names of fields that the authorizer sets, and no client.
     public var ownedNames: [String] {
         switch service {
@@ -26,6 +31,11 @@ public struct ExternalAuthorizerSettings: Sendable {
 }
 
 extension GatewaySettings {
+    /// Whether anything is asked of AWS, which takes credentials.
+    public var needsAWSCredentials: Bool {
+        authorizers.contains { $0.external?.isSigned ?? false }
+    }
+
     /// Names of the authorizers that ask a service.
     public var externalAuthorizerNames: [String] {
         authorizers.filter { $0.external != nil }.map(\.name)

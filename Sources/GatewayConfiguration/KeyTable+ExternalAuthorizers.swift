@@ -6,7 +6,10 @@ extension KeyTable {
             "Who decides: the rules of this authorizer, a service that is asked by HTTP, or an "
                 + "authorizer function of API Gateway's kind."),
         key("upstream", .text, nil, "Name of the upstream that has the service."),
-        key("host", .text, nil, "Host field of the question; the upstream's name when unset."),
+        key(
+            "host", .text, nil,
+            "Host field of the question; the upstream's name when unset, or with function that of "
+                + "AWS Lambda in its region."),
         key(
             "method", .text, "GET",
             "Method of the question, which has no body; that of the request when empty."),
@@ -52,6 +55,13 @@ extension KeyTable {
     /// The keys of authorizers that ask a function.
     static let functionAuthorizers = [
         key(
+            "function", .text, nil,
+            "Function of AWS Lambda that the upstream invokes by signed requests: a name or an "
+                + "ARN, with :QUALIFIER or without."),
+        key(
+            "qualifier", .text, nil,
+            "Version or alias of the function; the newest version when unset."),
+        key(
             "format", .choice(["rest", "http-1.0", "http-2.0", "http-2.0-simple"]), "http-2.0",
             "Which event the function gets and how it answers: that of a REST API or of an HTTP "
                 + "API; with -simple it says isAuthorized, otherwise it answers by a policy."),
@@ -66,7 +76,10 @@ extension KeyTable {
         key("apiId", .text, "postern", "API that the function believes it belongs to."),
         key("stage", .text, "$default", "Stage of that API."),
         key("resource", .text, "$default", "Resource or route key of that API."),
-        key("region", .text, "us-east-1", "AWS region of that API, in resource names."),
+        key(
+            "region", .text, "us-east-1",
+            "AWS region of that API, in resource names, and of the function when that is no ARN; "
+                + "with function, AWS_REGION or AWS_DEFAULT_REGION when unset."),
         key("account", .text, "123456789012", "AWS account of that API, in resource names."),
         key(
             "serialNumber", .choice(["decimal", "colons"]), "decimal",

@@ -2,28 +2,91 @@ import Authorization
 import Core
 
 extension SettingsBuilder {
-    /// An authorizer function that is invoked by the Runtime Interface Emulator, or by any service
-    /// that takes its event by POST.
+    /// An authorizer function that is invoked by AWS Lambda, by the Runtime Interface Emulator, or
+    /// by any service that takes its event by POST.
     mutating func function(_ upstream: String, _ base: String) -> FunctionOptions? {
         let format = LambdaAPI.Format(rawValue: reader.choice(base + "format")) ?? .http2
         var api = LambdaAPI(
             format: format, identifier: word(base + "apiId"), stage: word(base + "stage"),
             resource: reader.text(base + "resource") ?? "")
-        api.region = word(base + "region")
+        let function = functionName(base)
+        api.region = region(of: function, base)
         api.account = word(base + "account")
         let dialect: MappingExpression.Dialect = format.isHTTP ? .http : .rest
         let serial = CertificateText.SerialStyle(rawValue: reader.choice(base + "serialNumber"))
-        let (host, path) = target(upstream, base)
+        let place = place(function, region: api.region, upstream, base)
         guard let sources = sources(base + "identitySources", dialect),
             let mapping = mapping(base + "headers", dialect)
         else { return nil }
         let authorizer = LambdaAuthorizerOptions(
             api: api, identitySources: sources, mapping: mapping)
-        var options = FunctionOptions(
-            authorizer,
-            at: path.map { .http(host: host, path: $0) } ?? .emulator(host: host))
+        var options = FunctionOptions(authorizer, at: place)
         options.serial = serial ?? .decimal
         return options
+    }
+
+    /// The function that AWS Lambda invokes; nil when none is named.
+    private mutating func functionName(_ base: String) -> LambdaFunctionName? {
+        guard reader.isGiven(base + "function") else {
+            if reader.isGiven(base + "qualifier") {
+                reader.fail(base + "qualifier", "has no effect without function")
+            }
+            return nil
+        }
+        let text = reader.required(base + "function")
+        guard !text.isEmpty else { return nil }
+        do throws(LambdaFunctionName.Mistake) {
+            return try LambdaFunctionName(text, qualifier: reader.text(base + "qualifier"))
+        } catch {
+            reader.fail(base + (error.isOfQualifier ? "qualifier" : "function"), error.message)
+            return nil
+        }
+    }
+
+    /// The region of the API, and of a function that does not say its own.
+    private mutating func region(of function: LambdaFunctionName?, _ base: String) -> String {
+        let path = base + "region"
+        guard reader.isGiven(base + "function") else { return word(path) }
+        var region = function?.region
+        if reader.isGiven(path) { region = word(path) }
+        let variable = ["AWS_REGION", "AWS_DEFAULT_REGION"].first {
+            !(environment[$0] ?? "").isEmpty
+        }
+        if region == nil, let variable { region = environment[variable] }
+        guard let region else {
+            reader.fail(
+                path, "is required, as the function is no ARN and AWS_REGION is not set")
+            return ""
+        }
+        if !LambdaFunctionName.isRegion(region) {
+            reader.fail(path, "'\(region)' is no region, such as eu-central-1")
+        }
+        return region
+    }
+
+    /// Where the function is invoked.
+    private mutating func place(
+        _ function: LambdaFunctionName?, region: String, _ upstream: String, _ base: String
+    ) -> LambdaTarget {
+        let (host, path) = target(upstream, base)
+        guard let function else {
+            return path.map { .http(host: host, path: $0) } ?? .emulator(host: host)
+        }
+        if path != nil {
+            reader.fail(base + "path", "contradicts function, whose path is Lambda's")
+        }
+        let region = function.region ?? region
+        let usual = LambdaTarget.usualHost(region: region)
+        let isOverridden = reader.isGiven(base + "host")
+        let server = settings.upstreams.first { $0.name == upstream }
+        // What is signed is no secret, but the event and the session's token are.
+        if let server, server.tls == nil, !isOverridden || host.lowercased().contains("amazonaws") {
+            reader.fail(
+                base + "upstream",
+                "'\(upstream)' has no tls, without which AWS is not asked; for a service of one's "
+                    + "own that speaks as Lambda does, give its host")
+        }
+        return .lambda(function, region: region, host: isOverridden ? host : usual)
     }
 
     /// A text that stands in the name of a resource.

@@ -6,6 +6,8 @@ import TLS
 /// Builds checked settings from values, collecting every mistake.
 struct SettingsBuilder {
     var reader: ValueReader
+    /// Variables; some of AWS's are defaults.
+    var environment: [String: String] = [:]
     var settings = GatewaySettings()
 
     mutating func build() {

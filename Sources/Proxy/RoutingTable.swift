@@ -50,6 +50,11 @@ public final class RoutingTable {
             uniquingKeysWith: { first, _ in first })
     }
 
+    /// Signs questions of external authorizers by what `signing` says.
+    public func sign(by signing: RequestSigning) {
+        for authorizer in authorizers { authorizer?.sign(by: signing) }
+    }
+
     /// Where connections of `host`, which stands in an older table, belong in this one: the
     /// virtual host of that name, if `peer` has proved what is asked there; else nowhere.
     func place(for host: VirtualHost, peer: VerifiedPeer?) -> Int? {

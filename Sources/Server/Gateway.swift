@@ -1,5 +1,7 @@
 import Core
+import Crypto
 import EventLoop
+import Fetch
 public import GatewayConfiguration
 import Glibc
 public import Logging
@@ -26,6 +28,7 @@ public final class Gateway {
     private let queues: [AccessLogQueue]
     private let logWriter: AccessLogWriter?
     private let notices = WorkerNotices()
+    private let credentials: AWSCredentialProvider
     private let running = Running()
     private var admin: AdminServer?
 
@@ -57,16 +60,37 @@ public final class Gateway {
         queues =
             logs ? metrics.map { _ in AccessLogQueue(capacity: settings.accessLogQueueBytes) } : []
         logWriter = logs ? try AccessLogWriter(path: settings.accessLogPath, queues: queues) : nil
+        credentials = try AWSCredentialProvider(
+            AWSCredentialLoader(environment: source.environment, fetcher: try Self.fetcher()),
+            metrics: ownMetrics, logger: logger)
     }
 
-    /// Everything that `run` would load, without opening a socket: what `postern check` does.
-    ///
-    /// - Returns: what is not wrong but deserves a look.
-    public static func check(_ source: ConfigurationSource) throws(GatewayError) -> [Diagnostic] {
+    private static func fetcher() throws(GatewayError) -> Fetcher {
+        do throws(FetchError) { return try Fetcher() } catch { throw GatewayError("\(error)") }
+    }
+
+    /// How long a start waits for credentials for AWS. Without them what is asked of AWS fails.
+    private static let credentialPatience = Nanoseconds.seconds(2)
+
+    /// Everything that `run` would load, without listening: what `postern check` does.
+    public static func check(_ source: ConfigurationSource) throws(GatewayError) -> CheckFindings {
         let attempt = Attempt(source)
-        let assembly = Assembly(start: try attempt.settings.get(), files: attempt.files)
+        let settings = try attempt.settings.get()
+        let assembly = Assembly(start: settings, files: attempt.files)
         try assembly.check()
-        return assembly.trustStoreWarnings()
+        var findings = CheckFindings()
+        findings.warnings = assembly.trustStoreWarnings().map(\.description)
+        guard settings.needsAWSCredentials else { return findings }
+        let loader = AWSCredentialLoader(
+            environment: source.environment, fetcher: try fetcher())
+        do throws(AWSCredentialProblem) {
+            let loaded = try loader.load(at: Clock.now().wallSeconds)
+            findings.notes.append("credentials for AWS: \(loaded.credentials), of \(loaded.source)")
+        } catch {
+            // They may come later: a start does not fail for want of them.
+            findings.notes.append("credentials for AWS: none for now: \(error)")
+        }
+        return findings
     }
 
     // MARK: Start
@@ -81,6 +105,7 @@ public final class Gateway {
         let revocation = try assembly.check()
         for problem in revocation.set.problems { logger.warning("revocation: \(problem)") }
         for warning in assembly.trustStoreWarnings() { logger.warning("\(warning.text)") }
+        if settings.needsAWSCredentials { credentials.begin(patience: Self.credentialPatience) }
         let sharedTLS = SharedTLS(settings.tls)
         let path = sharedTLS.usesOwnLibraries ? "on" : "off"
         logger.info("fast certificate path: \(path) (\(sharedTLS.reason))")
@@ -115,6 +140,9 @@ public final class Gateway {
             try startWorker(
                 index, backend: backend, snapshot: snapshot, listeners: descriptors[index])
         }
+        for mailbox in mailboxes {
+            credentials.subscribe { _ = mailbox.post(.credentials($0)) }
+        }
         assembly = assembly.withoutFiles
         if let address = settings.adminAddress {
             admin = try AdminServer(
@@ -129,7 +157,7 @@ public final class Gateway {
                 revocation: revocation,
                 members: members,
                 workers: zip(mailboxes, tls).map { Reloader.Worker(mailbox: $0, tls: $1) },
-                admin: admin, metrics: ownMetrics, logger: logger),
+                admin: admin, metrics: ownMetrics, credentials: credentials, logger: logger),
             notices: notices, logger: logger)
         return zip(settings.listeners, addresses).map { ($0.name, $1.text) }
     }
@@ -191,7 +219,8 @@ public final class Gateway {
         let start = WorkerStart(
             assembly: assembly.withoutFiles, index: index, snapshot: snapshot, listeners: listeners,
             metrics: metrics[index],
-            accessLog: queues.isEmpty ? nil : queues[index], notices: notices)
+            accessLog: queues.isEmpty ? nil : queues[index], notices: notices,
+            credentials: credentials)
         let running = running
         running.count.wrappingAdd(1, ordering: .relaxed)
         threads.append(

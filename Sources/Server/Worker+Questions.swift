@@ -105,6 +105,8 @@ extension Worker where Loop: ~Copyable {
             let question = finish(handle)
             let (waiters, answer) = question.authorizer.answered(
                 question.ticket, reply, now: turn.now)
+            if let notice = question.authorizer.takeNotice() { notices.post(notice) }
+            if signing.takeRefusal() { credentials.refused() }
             tell(waiters, answer)
         case .failed(let failure): fail(handle, failure)
         }

@@ -27,6 +27,7 @@ extension Worker where Loop: ~Copyable {
             forgotten = forgotten + left
             retired.append(served[index].context)
             replacement.context.revocation = served[index].context.revocation
+            replacement.table.sign(by: signing)
             served[index] = replacement
         }
         apply(snapshot.revocation, snapshot.receipt)

@@ -1,5 +1,6 @@
 import Authorization
 import Core
+import Crypto
 import EventLoop
 import Proxy
 import TLS
@@ -20,6 +21,8 @@ enum ControlMessage: Sendable {
     case revocation(RevocationSet, Snapshot.Receipt)
     /// Ask external authorizers again about the certificate of this fingerprint; nil for all.
     case purge(Fingerprint?)
+    /// Requests to AWS are signed by these from now on.
+    case credentials(SignatureV4.Credentials)
 }
 
 /// One thread's share of the gateway: its loop, listeners, connections, pools and timers.
@@ -43,6 +46,9 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     /// Failures of TLS to upstreams that are logged.
     var upstreamEvents = EventLimiter(perSecond: 5, burst: 20)
     let notices: WorkerNotices
+    /// What questions to AWS are signed by.
+    let signing: RequestSigning
+    let credentials: AWSCredentialProvider
     var steps: HandshakeQueue
     var listeners: [SocketHandle] = []
     /// One per listener.
@@ -68,9 +74,12 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
     init(
         loop: consuming Loop, options: WorkerOptions, served: [Served],
         environment: SessionEnvironment, upstreams: [Snapshot.Upstream],
-        mailbox: Mailbox<ControlMessage>, notices: WorkerNotices
+        mailbox: Mailbox<ControlMessage>, notices: WorkerNotices,
+        credentials: AWSCredentialProvider
     ) {
         let now = loop.now
+        self.credentials = credentials
+        signing = RequestSigning(credentials.current(at: now.wallSeconds))
         self.loop = loop
         self.options = options
         self.served = served
@@ -93,6 +102,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
         if let revocation = served.first?.context.revocation {
             listsGoStale = revocation.nextStale(after: now.wallSeconds)
         }
+        for listener in served { listener.table.sign(by: signing) }
     }
 
     /// Runs until told to stop. `descriptors` are this worker's listening sockets.
@@ -267,6 +277,7 @@ struct Worker<Loop: Backend & ~Copyable>: ~Copyable {
                 for listener in served {
                     for authorizer in listener.table.authorizers { authorizer?.purge(identity) }
                 }
+            case .credentials(let credentials): signing.replace(by: credentials)
             }
         }
     }

@@ -17,11 +17,13 @@ final class WorkerStart: Sendable {
     private let metrics: WorkerMetrics
     private let accessLog: AccessLogQueue?
     private let notices: WorkerNotices
+    private let credentials: AWSCredentialProvider
     private let outcome = Mutex<Result<Mailbox<ControlMessage>, GatewayError>?>(nil)
 
     init(
         assembly: Assembly, index: Int, snapshot: Snapshot, listeners: [Int32],
-        metrics: WorkerMetrics, accessLog: AccessLogQueue?, notices: WorkerNotices
+        metrics: WorkerMetrics, accessLog: AccessLogQueue?, notices: WorkerNotices,
+        credentials: AWSCredentialProvider
     ) {
         self.assembly = assembly
         self.index = index
@@ -30,6 +32,7 @@ final class WorkerStart: Sendable {
         self.metrics = metrics
         self.accessLog = accessLog
         self.notices = notices
+        self.credentials = credentials
     }
 
     func runUring() {
@@ -71,7 +74,8 @@ final class WorkerStart: Sendable {
         return Worker(
             loop: backend, options: assembly.worker(), served: snapshot.listeners.compactMap { $0 },
             environment: assembly.environment(metrics: metrics, accessLog: accessLog),
-            upstreams: snapshot.upstreams, mailbox: mailbox, notices: notices)
+            upstreams: snapshot.upstreams, mailbox: mailbox, notices: notices,
+            credentials: credentials)
     }
 
     private func report(_ result: Result<Mailbox<ControlMessage>, GatewayError>) {

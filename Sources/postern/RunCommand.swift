@@ -100,13 +100,16 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
+        let findings: CheckFindings
         do throws(GatewayError) {
-            for warning in try Gateway.check(options.source) { Terminal.error("\(warning)") }
+            findings = try Gateway.check(options.source)
         } catch {
             Terminal.error("\(error)")
             throw ExitCode(1)
         }
+        for warning in findings.warnings { Terminal.error(warning) }
         Terminal.print("\(options.config): the configuration is good")
+        for note in findings.notes { Terminal.print(note) }
     }
 }
 

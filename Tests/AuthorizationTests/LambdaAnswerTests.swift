@@ -85,31 +85,39 @@ struct LambdaAnswerTests {
     }
 
     @Test("statuses, bodies and error types are API Gateway's") func refusals() {
-        let rest: [(LambdaRefusal, UInt16, String, String?)] = [
-            (.missingIdentity, 401, #"{"message":"Unauthorized"}"#, "UnauthorizedException"),
-            (.unauthorized, 401, #"{"message":"Unauthorized"}"#, "UnauthorizedException"),
-            (
-                .implicitDeny, 403,
-                #"{"Message":"User is not authorized to access this resource"}"#,
-                "AccessDeniedException"
-            ),
-            (
-                .explicitDeny, 403,
-                #"{"Message":"User is not authorized to access this resource with an explicit "#
-                    + #"deny in an identity-based policy"}"#, "AccessDeniedException"
-            ),
-            (.configuration, 500, #"{"message":null}"#, "AuthorizerConfigurationException"),
-            (.failure, 500, #"{"message":null}"#, nil),
+        let failures: [LambdaRefusal] = [
+            .failure, .unsigned, .forbidden, .unknownFunction, .throttled,
         ]
+        for refusal in LambdaRefusal.allCases {
+            let isFailure = failures.contains(refusal) || refusal == .configuration
+            #expect((refusal.failureReason != nil) == isFailure)
+        }
+        let rest: [(LambdaRefusal, UInt16, String, String?)] =
+            [
+                (.missingIdentity, 401, #"{"message":"Unauthorized"}"#, "UnauthorizedException"),
+                (.unauthorized, 401, #"{"message":"Unauthorized"}"#, "UnauthorizedException"),
+                (
+                    .implicitDeny, 403,
+                    #"{"Message":"User is not authorized to access this resource"}"#,
+                    "AccessDeniedException"
+                ),
+                (
+                    .explicitDeny, 403,
+                    #"{"Message":"User is not authorized to access this resource with an explicit "#
+                        + #"deny in an identity-based policy"}"#, "AccessDeniedException"
+                ),
+                (.configuration, 500, #"{"message":null}"#, "AuthorizerConfigurationException"),
+            ] + failures.map { ($0, 500, #"{"message":null}"#, nil) }
         for (refusal, status, body, type) in rest {
             #expect(refusal.status == status && refusal.body(isHTTP: false).description == body)
             #expect(refusal.errorType(isHTTP: false)?.description == type)
         }
-        let http: [(LambdaRefusal, String)] = [
-            (.missingIdentity, "Unauthorized"), (.unauthorized, "Unauthorized"),
-            (.implicitDeny, "Forbidden"), (.explicitDeny, "Forbidden"),
-            (.configuration, "Internal Server Error"), (.failure, "Internal Server Error"),
-        ]
+        let http: [(LambdaRefusal, String)] =
+            [
+                (.missingIdentity, "Unauthorized"), (.unauthorized, "Unauthorized"),
+                (.implicitDeny, "Forbidden"), (.explicitDeny, "Forbidden"),
+                (.configuration, "Internal Server Error"),
+            ] + failures.map { ($0, "Internal Server Error") }
         for (refusal, message) in http {
             #expect(refusal.body(isHTTP: true).description == "{\"message\":\"\(message)\"}")
             #expect(refusal.errorType(isHTTP: true) == nil)

@@ -3,20 +3,23 @@ import Crypto
 import Testing
 
 @Suite("an authorizer function is invoked by one request") struct LambdaTargetTests {
-    private let credentials = SignatureV4.Credentials(
-        accessKey: "AKIDEXAMPLE", secretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
-
-    private func text(_ target: LambdaTarget, signed: Bool = false) -> String {
-        String(
+    private func text(_ target: LambdaTarget, region: String? = nil) -> String {
+        let signer = region.map {
+            SignatureV4(
+                credentials: .init(
+                    accessKey: "AKIDEXAMPLE",
+                    secretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), region: $0,
+                service: "lambda")
+        }
+        return String(
             decoding: target.request(
-                event: Array("{}".utf8), credentials: signed ? credentials : nil,
-                at: 1_795_435_200), as: UTF8.self)
+                event: Array("{}".utf8), signer: signer, at: 1_795_435_200), as: UTF8.self)
     }
 
-    @Test("of Lambda, signed") func lambda() {
-        let named = LambdaTarget.lambda(function: "authz", region: "us-east-1")
+    @Test("of Lambda, signed") func lambda() throws {
+        let named = LambdaTarget.lambda(try LambdaFunctionName("authz"), region: "us-east-1")
         #expect(
-            text(named, signed: true)
+            text(named, region: "us-east-1")
                 == """
                 POST /2015-03-31/functions/authz/invocations HTTP/1.1\r
                 Host: lambda.us-east-1.amazonaws.com\r
@@ -31,13 +34,61 @@ import Testing
                 {}
                 """)
         let whole = LambdaTarget.lambda(
-            function: "arn:aws:lambda:eu-central-1:123456789012:function:authz",
-            qualifier: "$LATEST", region: "eu-central-1", host: "lambda.internal:8443")
+            try LambdaFunctionName(
+                "arn:aws:lambda:eu-central-1:123456789012:function:authz:$LATEST"),
+            region: "eu-central-1", host: "lambda.internal:8443")
         #expect(
-            text(whole, signed: true).hasPrefix(
+            text(whole, region: "eu-central-1").hasPrefix(
                 "POST /2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-central-1%3A123456789012"
                     + "%3Afunction%3Aauthz/invocations?Qualifier=%24LATEST HTTP/1.1\r\n"
                     + "Host: lambda.internal:8443\r\n"))
+    }
+
+    @Test(
+        "functions as AWS names them",
+        arguments: [
+            ("authz", nil, "authz", nil, nil), ("authz:7", nil, "authz", "7", nil),
+            ("authz", "live", "authz", "live", nil), ("authz:live", "live", "authz", "live", nil),
+            (
+                "123456789012:function:a_b-C", "$LATEST", "123456789012:function:a_b-C", "$LATEST",
+                nil
+            ),
+            (
+                "arn:aws-cn:lambda:cn-north-1:123456789012:function:authz:live", nil,
+                "arn:aws-cn:lambda:cn-north-1:123456789012:function:authz", "live", "cn-north-1"
+            ),
+        ] as [(String, String?, String, String?, String?)])
+    func names(
+        text: String, given: String?, identifier: String, qualifier: String?, region: String?
+    ) throws {
+        let name = try LambdaFunctionName(text, qualifier: given)
+        #expect(name.identifier == identifier && name.qualifier == qualifier)
+        #expect(name.region == region)
+        #expect(
+            LambdaTarget.usualHost(region: "cn-north-1") == "lambda.cn-north-1.amazonaws.com.cn")
+    }
+
+    @Test(
+        "what is no function",
+        arguments: [
+            ("", nil, false), ("a b", nil, false), ("a/b", nil, false), ("é", nil, false),
+            (String(repeating: "a", count: 65), nil, false), ("a:b:c", nil, false),
+            ("12345678901:function:a", nil, false), ("123456789012:layer:a", nil, false),
+            ("arn:aws:lambda:us-east-1:123456789012:function", nil, false),
+            ("arn:aws:s3:us-east-1:123456789012:function:a", nil, false),
+            ("arn:aws:lambda:us_east_1:123456789012:function:a", nil, false),
+            ("arn:aws:lambda:us-east-1:123456789012:function:a:1:2", nil, false),
+            ("arn:evil:lambda:us-east-1:123456789012:function:a", nil, false),
+            ("a:", nil, false), ("a:b c", nil, false), ("a", "", true), ("a", "x/y", true),
+            ("a", "$NEWEST", true), ("a:1", "2", true),
+        ] as [(String, String?, Bool)])
+    func mistakes(text: String, qualifier: String?, isOfQualifier: Bool) {
+        do throws(LambdaFunctionName.Mistake) {
+            _ = try LambdaFunctionName(text, qualifier: qualifier)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.isOfQualifier == isOfQualifier)
+        }
     }
 
     @Test("of the emulator and of other services, not signed") func others() {

@@ -59,7 +59,7 @@ import Testing
 
     @Test("paths encoded twice, queries in order, tokens, S3's content hash", arguments: vectors)
     func signs(vector: Vector) {
-        let signer = SignatureV4(
+        var signer = SignatureV4(
             credentials: .init(
                 accessKey: "AKIDEXAMPLE", secretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
                 sessionToken: vector.token), region: vector.region, service: vector.service)
@@ -78,5 +78,11 @@ import Testing
                 + "\(vector.service)/aws4_request, SignedHeaders=\(vector.names), "
                 + "Signature=\(vector.signature)")
         #expect((value("X-Amz-Content-SHA256") != nil) == (vector.service == "s3"))
+        // A key that was derived beforehand is the same; one of another day is not used.
+        for other in [0, -86_400, 0] as [Int64] {
+            signer.prepare(at: 1_795_435_200 + other)
+            let again = signer.fields(for: request, at: 1_795_435_200)
+            #expect(again.map(\.value) == fields.map(\.value))
+        }
     }
 }

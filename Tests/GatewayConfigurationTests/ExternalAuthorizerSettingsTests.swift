@@ -7,11 +7,14 @@ import Testing
 @Suite("authorizers that ask a service, in the configuration")
 struct ExternalAuthorizerSettingsTests {
     private func load(
-        _ keys: String, route: String = "authorize: service"
+        _ keys: String, route: String = "authorize: service",
+        environment: [String: String] = [:]
     ) throws -> GatewaySettings {
         try ConfigurationText.load(
             ConfigurationText.minimal(route: route) + "\nauthorizers:\n  service: {\(keys)}\n",
-            environment: ["POSTERN_AUTHORIZERS__SERVICE__TIMEOUT": "250ms"])
+            environment: environment.merging([
+                "POSTERN_AUTHORIZERS__SERVICE__TIMEOUT": "250ms"
+            ]) { $1 })
     }
 
     private func subrequest(_ settings: ExternalAuthorizerSettings) -> SubrequestOptions? {
@@ -81,7 +84,96 @@ struct ExternalAuthorizerSettingsTests {
         #expect(!own.authorizer.identitySources.isEmpty && full.ownedNames == ["X-A"])
     }
 
+    @Test("a function in AWS: its region is the ARN's, the key's or the environment's")
+    func lambda() throws {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+        let variables = ["AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-1"]
+        let usual = ["AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-1"]
+        let cases: [(String, [String: String], String, String)] = [
+            // Keys, variables, region of the function, region of the API.
+            ("function: '\(arn)'", variables, "eu-west-1", "eu-west-1"),
+            ("function: '\(arn)', region: us-east-2", variables, "eu-west-1", "us-east-2"),
+            ("function: f, region: us-east-2", variables, "us-east-2", "us-east-2"),
+            ("function: f", variables, "us-west-2", "us-west-2"),
+            ("function: f", usual, "us-west-1", "us-west-1"),
+        ]
+        for (keys, variables, region, api) in cases {
+            let settings = try load(
+                "type: lambda, upstream: backend, host: h, \(keys), qualifier: q",
+                environment: variables)
+            let external = try #require(settings.authorizers[0].external)
+            guard case .function(let function) = external.service else {
+                Issue.record("no function")
+                return
+            }
+            let identifier = keys.contains("arn") ? arn : "f"
+            let name = try LambdaFunctionName(identifier, qualifier: "q")
+            #expect(function.target == .lambda(name, region: region, host: "h"))
+            #expect(function.authorizer.api.region == api)
+            #expect(external.isSigned && settings.needsAWSCredentials)
+        }
+        let plain = try load("type: lambda, upstream: backend")
+        #expect(!plain.needsAWSCredentials)
+    }
+
+    @Test("without tls AWS is not asked; with it, by its own name") func secrecy() throws {
+        let text = try ConfigurationText.minimal(route: "authorize: service")
+        let tls = text.replacing(
+            "upstreams:",
+            with: "upstreams:\n  aws: {members: ['lambda.internal:443'], tls: {trust: ca.pem}}")
+        #expect(tls != text)
+        let settings = try ConfigurationText.load(
+            tls + "\nauthorizers:\n  service: {type: lambda, upstream: aws, function: f, "
+                + "region: cn-north-1}\n")
+        guard case .function(let function) = settings.authorizers[0].external?.service else {
+            Issue.record("no function")
+            return
+        }
+        #expect(function.target.host == "lambda.cn-north-1.amazonaws.com.cn")
+    }
+
     static let wrong: [(String, String)] = [
+        (
+            "type: lambda, upstream: backend, host: h, function: f",
+            "region: is required, as the function is no ARN and AWS_REGION is not set"
+        ),
+        (
+            "type: lambda, upstream: backend, host: h, function: f, region: EU",
+            "region: 'EU' is no region"
+        ),
+        (
+            "type: lambda, upstream: backend, host: h, function: f/g, region: a",
+            "function: 'f/g' is no function: a name"
+        ),
+        (
+            "type: lambda, upstream: backend, host: h, function: '', region: a",
+            "function: is required"
+        ),
+        (
+            "type: lambda, upstream: backend, host: h, function: 'f:1', qualifier: '2', region: a",
+            "qualifier: '2' contradicts the function's own, '1'"
+        ),
+        (
+            "type: lambda, upstream: backend, host: h, function: f, qualifier: a b, region: a",
+            "qualifier: 'a b' is no version, no alias and not $LATEST"
+        ),
+        (
+            "type: lambda, upstream: backend, qualifier: live",
+            "qualifier: has no effect without function"
+        ),
+        (
+            "type: lambda, upstream: backend, host: h, function: f, region: a, path: /x",
+            "path: contradicts function"
+        ),
+        (
+            "type: lambda, upstream: backend, function: f, region: a",
+            "upstream: 'backend' has no tls, without which AWS is not asked"
+        ),
+        (
+            "type: lambda, upstream: backend, host: lambda.a.AmazonAWS.com, function: f, region: a",
+            "upstream: 'backend' has no tls, without which AWS is not asked"
+        ),
+        ("type: http, upstream: backend, function: f", "function: is for authorizers of the type"),
         ("type: lambada", "type: 'lambada' is not one of rules, http, lambda"),
         ("type: http", "authorizers.service.upstream: is required"),
         ("type: http, upstream: backed", "there is no upstream 'backed' (did you mean 'backend'?)"),

@@ -33,10 +33,11 @@ final class GatewayUnderTest {
 
     /// `configuration` makes the file's text of the backend's address and the folder for sockets;
     /// one of its listeners is called `edge`. `output` is the gateway's standard output;
-    /// with `log` its standard error goes to the file `log` of its folder.
+    /// with `log` its standard error goes to the file `log` of its folder. `environment` are
+    /// variables of its own.
     init(
         _ loop: LoopKind, _ overrides: [String] = [], workers: Int = 1, output: Pipe? = nil,
-        log: Bool = false,
+        log: Bool = false, environment: [String: String] = [:],
         configuration: (_ upstream: String, _ folder: String) -> String = oneVirtualHost
     ) throws {
         folder = NSTemporaryDirectory() + "postern-\(UUID().uuidString)"
@@ -54,7 +55,8 @@ final class GatewayUnderTest {
         ]
         for override in overrides { arguments += ["--set", override] }
         gateway = try Self.start(
-            arguments, output: output, log: log ? folder + "/log" : nil)
+            arguments, output: output, log: log ? folder + "/log" : nil,
+            environment: environment)
         let ready = try Self.wait(for: folder + "/ready").split(separator: "\n")
         let edge = ready.first { $0.hasPrefix("edge ") } ?? ""
         address = String(edge.dropFirst("edge ".count))
@@ -95,12 +97,14 @@ final class GatewayUnderTest {
     }
 
     private static func start(
-        _ arguments: [String], output: Pipe? = nil, log: String? = nil
+        _ arguments: [String], output: Pipe? = nil, log: String? = nil,
+        environment: [String: String] = [:]
     ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: binary)
         process.arguments = arguments
         process.environment = ["SWIFT_BACKTRACE": "enable=no", "PATH": "/usr/bin:/bin"]
+            .merging(environment) { $1 }
         process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         if let log {

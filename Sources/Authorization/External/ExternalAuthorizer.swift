@@ -98,6 +98,14 @@ public final class ExternalAuthorizer {
         if case .function(let settings) = options.service { settings.serial } else { nil }
     }
 
+    /// Signs requests by what `signing` says, where they are signed.
+    public func sign(by signing: RequestSigning) { function?.signing = signing }
+
+    /// What the operator is to be told of the function; each reason once a minute.
+    public func takeNotice() -> String? {
+        function?.takeNotice().map { "authorizer '\(options.name)': \($0)" }
+    }
+
     /// Begins to decide on the request of `asked`, whose screened fields are `fields`, by what a
     /// service of one's own says. `scope` says who asks, `deadline` is the last second of the
     /// client's chain, `waiter` who is told of the answer. A question that is to be sent is

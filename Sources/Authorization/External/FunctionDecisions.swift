@@ -1,20 +1,18 @@
 internal import Core
+internal import Crypto
 internal import TLS
 
 /// An authorizer function, and where it is invoked.
 public struct FunctionOptions: Sendable {
     /// What the function is told, and what its answers mean.
     public var authorizer: LambdaAuthorizerOptions
-    /// Where it is invoked; not by a signed request.
+    /// Where it is invoked.
     public var target: LambdaTarget
     /// How serial numbers of certificates are written.
     public var serial = CertificateText.SerialStyle.decimal
 
     /// The function that `target` invokes.
-    ///
-    /// - Precondition: the target's requests are not signed.
     public init(_ authorizer: LambdaAuthorizerOptions, at target: LambdaTarget) {
-        precondition(target.region == nil)
         self.authorizer = authorizer
         self.target = target
     }
@@ -27,6 +25,16 @@ struct FunctionDecisions: ~Copyable {
     /// Whether what is decided holds for the very same request, too.
     private let isRepeatable: Bool
     private var authorizer: LambdaAuthorizer
+    /// What requests are signed by; nil until the worker has said.
+    var signing: RequestSigning?
+    private var signer: SignatureV4?
+    private var signerGeneration: Int?
+    /// When the operator may be told again of each reason why the function is not invoked.
+    private var told: [LambdaRefusal: Instant] = [:]
+    private var notice: String?
+
+    /// A reason is told of once in this time, however often it recurs.
+    private static var noticePause: Nanoseconds { .seconds(60) }
 
     init(_ options: ExternalAuthorizerOptions, _ settings: FunctionOptions) {
         self.settings = settings
@@ -50,16 +58,58 @@ struct FunctionDecisions: ~Copyable {
             return .decided(decision(outcome, from: .cache, until: until))
         case .wait(let ticket): return .wait(ticket)
         case .invoke(let ticket, let event):
-            let question = settings.target.request(event: event, at: now.wallSeconds)
-            return .ask(ticket, question: question)
+            if let question = question(event, now) { return .ask(ticket, question: question) }
+            // Nobody else waits for it yet.
+            let told = authorizer.failed(ticket, .unsigned, now: now)
+            guard case .function(let answer, let source, let until) = old(told.answer, now) else {
+                preconditionFailure("an answer of a function")
+            }
+            return .decided(decision(answer, on: request, from: source, until: until))
         }
     }
 
     mutating func purge(_ identity: Fingerprint?) { authorizer.purge(identity) }
 
+    /// The request that invokes the function; nil when it cannot be signed.
+    private mutating func question(_ event: [UInt8], _ now: Now) -> [UInt8]? {
+        guard let region = settings.target.region else {
+            return settings.target.request(event: event, at: now.wallSeconds)
+        }
+        guard let signing, let credentials = signing.credentials,
+            credentials.isValid(at: now.wallSeconds)
+        else { return nil }
+        if signerGeneration != signing.generation {
+            signer = SignatureV4(credentials: credentials, region: region, service: "lambda")
+            signerGeneration = signing.generation
+        }
+        signer?.prepare(at: now.wallSeconds)
+        return settings.target.request(event: event, signer: signer, at: now.wallSeconds)
+    }
+
+    /// Notes what `reply` says of whether the function was invoked at all.
+    private mutating func note(_ reply: AuthorizerReply, _ now: Now) {
+        guard let refusal = settings.target.refusal(reply), let reason = refusal.failureReason
+        else { return }
+        if refusal == .forbidden, settings.target.region != nil { signing?.refuse() }
+        guard now.monotonic >= told[refusal] ?? Instant(nanoseconds: 0) else { return }
+        told[refusal] = now.monotonic + Self.noticePause
+        // A word of AWS's, such as ExpiredTokenException; anything else may be of any length.
+        let type =
+            reply.values(ofField: "x-amzn-errortype").first?
+            .prefix { $0.isASCII && $0.isLetter } ?? ""
+        notice = "\(reason)" + (type.isEmpty ? "" : ": \(type.prefix(64))")
+    }
+
+    /// What the operator is to be told, once.
+    mutating func takeNotice() -> String? {
+        defer { notice = nil }
+        return notice
+    }
+
     mutating func answered(
         _ ticket: DecisionTicket, _ reply: AuthorizerReply, now: Now
     ) -> (waiters: Waiters, answer: ExternalAnswer) {
+        note(reply, now)
         let told = authorizer.received(reply, from: settings.target, for: ticket, now: now)
         guard told.isFresh else { return (told.waiters, old(told.answer, now)) }
         return (told.waiters, .function(told.answer, .asked, until: now.monotonic + lifetime))
@@ -99,18 +149,10 @@ struct FunctionDecisions: ~Copyable {
                 until: isRepeatable ? until : Instant(nanoseconds: 0))
         case .refuse(let refusal):
             let reply = reply(refusal)
-            switch refusal {
-            case .missingIdentity, .unauthorized, .implicitDeny, .explicitDeny, .nameTooLong:
+            guard let reason = refusal.failureReason else {
                 return ExternalDecision(.refuse(reply), from: source, until: until)
-            case .configuration:
-                return ExternalDecision(
-                    .fail("the authorizer function's answer is malformed", reply), from: .failed,
-                    until: until)
-            case .failure:
-                return ExternalDecision(
-                    .fail("the authorizer function gave no answer", reply), from: .failed,
-                    until: until)
             }
+            return ExternalDecision(.fail(reason, reply), from: .failed, until: until)
         }
     }
 

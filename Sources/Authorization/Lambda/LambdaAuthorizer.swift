@@ -109,7 +109,8 @@ public struct LambdaAuthorizer: ~Copyable {
             return (waiters, .success(answer), true)
         } catch {
             guard error == .unauthorized else {
-                let (waiters, answer) = failed(ticket, LambdaRefusal(error), now: now)
+                let refusal = target.refusal(reply) ?? LambdaRefusal(error)
+                let (waiters, answer) = failed(ticket, refusal, now: now)
                 return (waiters, answer, false)
             }
             let answer = Answer.failure(.unauthorized)

@@ -13,6 +13,14 @@ public enum LambdaRefusal: Error, Equatable, Sendable, CaseIterable {
     case configuration
     /// The function failed, or took too long.
     case failure
+    /// There are no credentials to invoke it by, or they have expired.
+    case unsigned
+    /// Lambda refuses the signature, the credentials or their permission (403).
+    case forbidden
+    /// Lambda does not know the function (404).
+    case unknownFunction
+    /// Lambda runs as many functions as it may (429).
+    case throttled
     /// The name of what is asked for is too long.
     case nameTooLong
 
@@ -39,7 +47,8 @@ public enum LambdaRefusal: Error, Equatable, Sendable, CaseIterable {
         switch self {
         case .missingIdentity, .unauthorized: 401
         case .implicitDeny, .explicitDeny: 403
-        case .configuration, .failure: 500
+        case .configuration, .failure, .unsigned, .forbidden, .unknownFunction, .throttled:
+            500
         case .nameTooLong: 414
         }
     }
@@ -50,7 +59,8 @@ public enum LambdaRefusal: Error, Equatable, Sendable, CaseIterable {
             switch self {
             case .missingIdentity, .unauthorized: return #"{"message":"Unauthorized"}"#
             case .implicitDeny, .explicitDeny: return #"{"message":"Forbidden"}"#
-            case .configuration, .failure: return #"{"message":"Internal Server Error"}"#
+            case .configuration, .failure, .unsigned, .forbidden, .unknownFunction, .throttled:
+                return #"{"message":"Internal Server Error"}"#
             case .nameTooLong: return #"{"message":"URI Too Long"}"#
             }
         }
@@ -63,7 +73,8 @@ public enum LambdaRefusal: Error, Equatable, Sendable, CaseIterable {
                 {"Message":"User is not authorized to access this resource with an explicit deny in\
                  an identity-based policy"}
                 """
-        case .configuration, .failure: return #"{"message":null}"#
+        case .configuration, .failure, .unsigned, .forbidden, .unknownFunction, .throttled:
+            return #"{"message":null}"#
         case .nameTooLong: return #"{"message":"URI Too Long"}"#
         }
     }
@@ -75,7 +86,21 @@ public enum LambdaRefusal: Error, Equatable, Sendable, CaseIterable {
         case .missingIdentity, .unauthorized: return "UnauthorizedException"
         case .implicitDeny, .explicitDeny: return "AccessDeniedException"
         case .configuration: return "AuthorizerConfigurationException"
-        case .failure, .nameTooLong: return nil
+        case .failure, .unsigned, .forbidden, .unknownFunction, .throttled, .nameTooLong:
+            return nil
+        }
+    }
+
+    /// What the log says of a failure; nil for what the function has decided, or the request.
+    public var failureReason: StaticString? {
+        switch self {
+        case .missingIdentity, .unauthorized, .implicitDeny, .explicitDeny, .nameTooLong: nil
+        case .configuration: "the authorizer function's answer is malformed"
+        case .failure: "the authorizer function gave no answer"
+        case .unsigned: "there are no valid credentials to invoke the authorizer function by"
+        case .forbidden: "Lambda refuses the credentials or their permission (403)"
+        case .unknownFunction: "Lambda does not know the authorizer function (404)"
+        case .throttled: "Lambda is at its limit of concurrent functions (429)"
         }
     }
 }

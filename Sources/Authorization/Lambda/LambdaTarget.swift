@@ -14,17 +14,22 @@ public struct LambdaTarget: Equatable, Sendable {
     /// Whether the service is Lambda or speaks as it does.
     let isLambda: Bool
 
-    /// AWS Lambda: `function` is a name, an ARN or a part of one, `qualifier` a version or an
-    /// alias.
+    /// AWS Lambda, or what speaks as it does at `host`; nil for that of the region.
     public static func lambda(
-        function: String, qualifier: String? = nil, region: String, host: String? = nil
+        _ function: LambdaFunctionName, region: String, host: String? = nil
     ) -> LambdaTarget {
         LambdaTarget(
-            host: host ?? "lambda.\(region).amazonaws.com",
-            path: "/2015-03-31/functions/\(PercentEncoding.unreserved(function))/invocations",
-            query: qualifier.map { "Qualifier=\(PercentEncoding.unreserved($0))" } ?? "",
+            host: host ?? usualHost(region: region),
+            path: "/2015-03-31/functions/\(PercentEncoding.unreserved(function.identifier))"
+                + "/invocations",
+            query: function.qualifier.map { "Qualifier=\(PercentEncoding.unreserved($0))" } ?? "",
             region: region,
             isLambda: true)
+    }
+
+    /// Host of AWS Lambda in `region`; China has a domain of its own.
+    public static func usualHost(region: String) -> String {
+        "lambda.\(region).amazonaws.com" + (region.hasPrefix("cn-") ? ".cn" : "")
     }
 
     /// The Runtime Interface Emulator, which has one function and wants no signature.
@@ -52,18 +57,17 @@ public struct LambdaTarget: Equatable, Sendable {
 
     /// The bytes of a request that invokes the function with `event` at `wallSeconds` (since 1970).
     ///
-    /// - Precondition: there are credentials where requests are signed.
+    /// - Precondition: there is a signer where requests are signed.
     public func request(
-        event: [UInt8], credentials: SignatureV4.Credentials? = nil, at wallSeconds: Int64
+        event: [UInt8], signer: SignatureV4? = nil, at wallSeconds: Int64
     ) -> [UInt8] {
         var fields = [("Host", host), ("Content-Type", "application/json")]
         if isLambda { fields.append(("X-Amz-Invocation-Type", "RequestResponse")) }
-        if let region {
-            guard let credentials else { preconditionFailure("no credentials to sign with") }
+        if region != nil {
+            guard let signer else { preconditionFailure("nothing to sign with") }
             var signed = SignatureV4.Request(method: "POST", path: path, fields: fields)
             signed.query = query
             signed.body = event
-            let signer = SignatureV4(credentials: credentials, region: region, service: "lambda")
             fields += signer.fields(for: signed, at: wallSeconds)
         }
         fields.append(("Content-Length", "\(event.count)"))
@@ -72,6 +76,17 @@ public struct LambdaTarget: Equatable, Sendable {
             "POST \(target) HTTP/1.1\r\n"
             + fields.map { "\($0.0): \($0.1)\r\n" }.joined() + "\r\n"
         return Array(head.utf8) + event
+    }
+
+    /// Why the service did not invoke the function, as `reply` says; nil when it may have.
+    func refusal(_ reply: AuthorizerReply) -> LambdaRefusal? {
+        guard isLambda else { return nil }
+        switch reply.status {
+        case 403: return .forbidden
+        case 404: return .unknownFunction
+        case 429: return .throttled
+        default: return nil
+        }
     }
 
     /// What the function answers by `reply`.

@@ -26,12 +26,21 @@ public struct SignatureV4: Sendable {
     private let credentials: Credentials
     private let region: String
     private let service: String
+    /// The key of one day, days since 1970, if it has been derived beforehand.
+    private var derived: (day: Int64, key: [UInt8])?
 
     /// A signer for `service` in `region`.
     public init(credentials: Credentials, region: String, service: String) {
         self.credentials = credentials
         self.region = region
         self.service = service
+    }
+
+    /// Derives the key of the day of `wallSeconds`, for all that is signed on that day.
+    public mutating func prepare(at wallSeconds: Int64) {
+        let day = Self.day(wallSeconds)
+        guard derived?.day != day else { return }
+        derived = (day, derive(date: String(CalendarTime(wallSeconds).basicText.prefix(8))))
     }
 
     /// The fields that `request` has to have beside its own, when it is sent at `wallSeconds`
@@ -55,7 +64,7 @@ public struct SignatureV4: Sendable {
             "AWS4-HMAC-SHA256", time, scope, Self.hex(SHA256.hash(Array(canonical.utf8))),
         ].joined(separator: "\n")
         let signature = Self.hex(
-            HMACSHA256.authenticate(Array(text.utf8), key: key(date: String(time.prefix(8)))))
+            HMACSHA256.authenticate(Array(text.utf8), key: key(at: wallSeconds, time)))
         added.append(
             (
                 "Authorization",
@@ -67,7 +76,17 @@ public struct SignatureV4: Sendable {
 
     private var isS3: Bool { service == "s3" }
 
-    private func key(date: String) -> [UInt8] {
+    private static func day(_ wallSeconds: Int64) -> Int64 {
+        wallSeconds / 86_400 - (wallSeconds % 86_400 < 0 ? 1 : 0)
+    }
+
+    /// The day's key; `time` is `wallSeconds` in words.
+    private func key(at wallSeconds: Int64, _ time: String) -> [UInt8] {
+        if let derived, derived.day == Self.day(wallSeconds) { return derived.key }
+        return derive(date: String(time.prefix(8)))
+    }
+
+    private func derive(date: String) -> [UInt8] {
         [date, region, service, "aws4_request"].reduce(Array("AWS4\(credentials.secretKey)".utf8)) {
             HMACSHA256.authenticate(Array($1.utf8), key: $0)
         }
@@ -117,6 +136,6 @@ public struct SignatureV4: Sendable {
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        String(decoding: Hex.lower(bytes), as: UTF8.self)
     }
 }

@@ -115,11 +115,12 @@ final class ControlPlane: Sendable {
         for text in notices.take() { logger.warning("\(text)") }
     }
 
-    /// How long there is nothing to do. Workers have something to say of upstreams' TLS alone.
+    /// How long there is nothing to do. Workers have something to say of upstreams' TLS, and of
+    /// AWS, alone.
     private static func pause(_ resolver: ResolverSchedule, _ reloader: Reloader) -> Int32 {
-        guard reloader.assembly.settings.upstreams.contains(where: { $0.tls != nil }) else {
-            return resolver.pollInterval
-        }
+        let settings = reloader.assembly.settings
+        guard settings.needsAWSCredentials || settings.upstreams.contains(where: { $0.tls != nil })
+        else { return resolver.pollInterval }
         return resolver.pollInterval < 0
             ? noticeInterval : min(resolver.pollInterval, noticeInterval)
     }

@@ -28,6 +28,7 @@ struct Reloader: Sendable {
     private let workers: [Worker]
     private let admin: AdminServer?
     private let metrics: WorkerMetrics
+    private let credentials: AWSCredentialProvider
     private let logger: Logger
     /// What the workers serve by.
     private(set) var assembly: Assembly
@@ -57,13 +58,14 @@ struct Reloader: Sendable {
         source: ConfigurationSource, fingerprint: [UInt8], assembly: Assembly,
         revocation: LoadedRevocation, members: [[ResolvedMember]], workers: [Worker],
         admin: AdminServer?,
-        metrics: WorkerMetrics, logger: Logger
+        metrics: WorkerMetrics, credentials: AWSCredentialProvider, logger: Logger
     ) {
         self.source = source
         self.assembly = assembly
         self.workers = workers
         self.admin = admin
         self.metrics = metrics
+        self.credentials = credentials
         self.logger = logger
         addresses = Dictionary(
             zip(assembly.places, members), uniquingKeysWith: { first, _ in first })
@@ -94,6 +96,7 @@ struct Reloader: Sendable {
     ///
     /// - Returns: whether there is a new generation.
     mutating func reload(_ trigger: Trigger) -> Bool {
+        if trigger == .signal { credentials.refresh() }
         if trigger == .signal || isRereadable, reloadConfiguration(trigger) { return true }
         refreshRevocation(trigger)
         return false
@@ -171,6 +174,7 @@ struct Reloader: Sendable {
                     worker.tls, members: members, revocation: revocation.set, receipt: receipt))
         }
         for warning in next.trustStoreWarnings() { logger.warning("\(warning.text)") }
+        if settings.needsAWSCredentials { credentials.begin() }
         generation += 1
         assembly = next.withoutFiles
         take(revocation)
