@@ -269,6 +269,7 @@ public final class Gateway {
             }
         }
         controlPlane?.stop()
+        credentials.stop()
         for thread in threads { thread.join() }
         admin?.stop()
         if let logWriter, !logWriter.stop(within: .seconds(1)) {

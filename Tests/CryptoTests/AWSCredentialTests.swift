@@ -186,4 +186,33 @@ struct AWSCredentialTests {
             #expect(!text.isEmpty)
         }
     }
+
+    @Test("any bytes are read or refused, and no error quotes them") func noise() {
+        var seed: UInt64 = 0x9e37_79b9_7f4a_7c15
+        func random(_ bound: Int) -> Int {
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(seed >> 33) % bound
+        }
+        let start = Array(
+            "[default]\naws_access_key_id = hidden\naws_secret_access_key = hidden".utf8)
+        let file = AWSCredentialsFile(environment: ["AWS_SHARED_CREDENTIALS_FILE": "f"])
+        var outcomes = (found: 0, none: 0, refused: 0)
+        for _ in 0..<3_000 {
+            var text = start
+            for _ in 0...random(4) {
+                text[random(text.count)] = Array("[]=#;\n\r\t aZ\u{e9}".utf8)[random(13)]
+            }
+            do throws(AWSCredentialProblem) {
+                if try file?.credentials(in: text) == nil {
+                    outcomes.none += 1
+                } else {
+                    outcomes.found += 1
+                }
+            } catch {
+                outcomes.refused += 1
+                #expect(!error.description.contains("hidden"))
+            }
+        }
+        #expect(outcomes.found > 100 && outcomes.none > 10 && outcomes.refused > 100)
+    }
 }

@@ -52,6 +52,9 @@ import Testing
         #expect(
             "\(AWSCredentialSource.container(endpoint))"
                 == "the container's credentials at http://169.254.170.2")
+        var dumped = "\(endpoint)" + String(reflecting: AWSCredentialSource.container(endpoint))
+        dump(AWSCredentialSource.container(endpoint), to: &dumped)
+        #expect(!dumped.contains("hidden") && !dumped.contains("Bearer"), "\(dumped)")
         let question = try endpoint.question(token: endpoint.token)
         #expect(question.url == endpoint.url && question.method == "GET")
         #expect(question.fields.map { "\($0.name): \($0.value)" } == ["Authorization: Bearer x"])
@@ -80,6 +83,11 @@ import Testing
             try sources(["HOME": "/h", Self.variable + "RELATIVE_URI": "/x"])
                 == [file, container])
         #expect(try sources(["AWS_EC2_METADATA_DISABLED": "True"]) == [])
+        // Of a source that is not read here, nobody else's takes the place.
+        let webIdentity = ["AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "HOME": "/h"]
+        #expect(throws: AWSCredentialProblem.self) { try sources(webIdentity) }
+        #expect(
+            try sources(webIdentity.merging(["AWS_PROFILE": "default"]) { $1 }).first == file)
         #expect(
             try sources(["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"])
                 == ["the instance's role at http://[fd00:ec2::254]"])

@@ -258,6 +258,26 @@ struct LambdaIsInvokedBySignedRequests {
         #expect(try becomes(true, gateway), "\(log(gateway))")
     }
 
+    @Test(
+        "a metadata service that hangs holds up neither the start, nor a reload, nor the end",
+        arguments: LoopKind.allCases)
+    func hanging(loop: LoopKind) throws {
+        let service = try LambdaService()
+        try service.hang()
+        let start = Date()
+        let gateway = try gateway(loop, service, environment: instance(service))
+        #expect(Date().timeIntervalSince(start) < 5)
+        #expect(try gateway.curl("/", ["-i"]).text.contains(" 500 "))
+        gateway.signal(SIGHUP)
+        #expect(waitForLog(gateway, "reloaded: generation 2 serves"), "\(log(gateway))")
+        let end = Date()
+        gateway.signal(SIGTERM)
+        #expect(gateway.exitStatus(within: 10) == 0)
+        // An attempt takes up to five seconds.
+        #expect(Date().timeIntervalSince(end) < 4)
+        #expect(log(gateway).contains("stopped"))
+    }
+
     @Test("the check names the source, or says that there is none for now") func check() throws {
         let service = try LambdaService()
         let keys = LambdaService.Keys()

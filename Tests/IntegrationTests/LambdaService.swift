@@ -67,6 +67,9 @@ final class LambdaService {
             ], to: name)
     }
 
+    /// Has the metadata service take questions and not answer.
+    func hang() throws { try write([], to: "hang") }
+
     private func write(_ value: Any, to name: String) throws {
         let data = try JSONSerialization.data(withJSONObject: value)
         try data.write(to: URL(fileURLWithPath: folder + "/" + name), options: .atomic)
@@ -150,6 +153,7 @@ final class LambdaService {
                 self.end_headers()
                 self.wfile.write(body)
             def do_PUT(self):
+                if os.path.exists(folder + '/hang'): time.sleep(60)
                 lifetime = int(self.headers['X-aws-ec2-metadata-token-ttl-seconds'])
                 good = self.path == '/latest/api/token' and 0 < lifetime <= 21600
                 self.answer(200 if good else 400, b'metadata-token==')

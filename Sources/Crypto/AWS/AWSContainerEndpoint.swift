@@ -1,8 +1,12 @@
 internal import Core
 
 /// Where a container's own credentials are asked for, in ECS and EKS.
-public struct AWSContainerEndpoint: Equatable, Sendable {
-    /// Where to ask. Who knows the path may ask, too: it is not for logs.
+///
+/// Its texts have neither the path nor the token, by which anybody could ask.
+public struct AWSContainerEndpoint: Equatable, Sendable, CustomStringConvertible,
+    CustomReflectable
+{
+    /// Where to ask.
     public let url: String
     /// What to ask with, as the variable says it; nil for nothing.
     public let token: String?
@@ -40,11 +44,14 @@ public struct AWSContainerEndpoint: Equatable, Sendable {
         tokenFile = Self.text(environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
     }
 
-    /// Scheme and host of `url`.
-    public var host: String {
+    /// Scheme and host.
+    public var description: String {
         url.split(separator: "/", omittingEmptySubsequences: false).prefix(3)
             .joined(separator: "/")
     }
+
+    /// Nothing, so that `dump` shows nothing.
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
 
     /// The question, with the `token` that the file has, or the variable.
     public func question(token: String?) throws(AWSCredentialProblem) -> AWSCredentialQuestion {

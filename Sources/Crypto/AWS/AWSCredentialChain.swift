@@ -21,7 +21,7 @@ extension AWSCredentialSource: CustomStringConvertible {
         switch self {
         case .environment: "the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         case .file(let file): "\(file)"
-        case .container(let endpoint): "the container's credentials at \(endpoint.host)"
+        case .container(let endpoint): "the container's credentials at \(endpoint)"
         case .instance(let metadata): "the instance's role at \(metadata.endpoint)"
         }
     }
@@ -41,8 +41,14 @@ public struct AWSCredentialChain: Equatable, Sendable {
             return
         }
         var sources: [AWSCredentialSource] = []
-        if let file = AWSCredentialsFile(environment: environment) { sources.append(.file(file)) }
-        // A container has its own identity, not that of the machine it runs on.
+        let file = AWSCredentialsFile(environment: environment)
+        if let file { sources.append(.file(file)) }
+        // What the platform gave the container is meant, and not the machine below it.
+        if file?.isChosen != true, !(environment["AWS_WEB_IDENTITY_TOKEN_FILE"] ?? "").isEmpty {
+            throw AWSCredentialProblem(
+                "environment: AWS_WEB_IDENTITY_TOKEN_FILE is set, and web identity is not "
+                    + "supported: name a profile, or use EKS Pod Identity without that variable")
+        }
         if let container = try AWSContainerEndpoint(environment: environment) {
             sources.append(.container(container))
         } else if let metadata = AWSInstanceMetadata(environment: environment) {

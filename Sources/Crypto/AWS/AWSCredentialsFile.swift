@@ -28,6 +28,9 @@ public struct AWSCredentialsFile: Equatable, Sendable, CustomStringConvertible {
         self.profile = profile.isEmpty ? "default" : profile
     }
 
+    /// Whether the environment names the file or the profile.
+    var isChosen: Bool { isNamed || isProfileNamed }
+
     /// Which profile of which file.
     public var description: String { "the profile '\(profile)' of \(path)" }
 

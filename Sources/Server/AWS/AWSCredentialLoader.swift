@@ -42,6 +42,9 @@ struct AWSCredentialLoader: Sendable {
                 + "AWS_SECRET_ACCESS_KEY" + chain.sources.map { ", nor \($0)" }.joined())
     }
 
+    /// Ends a `load` under way, and all that would be later. From any thread.
+    func cancel() { fetcher.cancel() }
+
     private func credentials(
         from source: AWSCredentialSource, at wallSeconds: Int64
     ) throws(AWSCredentialProblem) -> SignatureV4.Credentials? {

@@ -27,6 +27,11 @@ final class AWSCredentialProvider: Sendable {
     private let wakeWriter: Int32
     private let isRefused = Atomic<Bool>(false)
     private let isWanted = Atomic<Bool>(false)
+    private let isStopping = Atomic<Bool>(false)
+    private let isRunning = Atomic<Bool>(false)
+
+    /// How long an end waits for the thread.
+    private static let patience = Nanoseconds.seconds(1)
 
     /// A provider that has not begun. `metrics` are the control plane's.
     init(
@@ -61,9 +66,11 @@ final class AWSCredentialProvider: Sendable {
             return !state.isBegun
         }
         if isFirst {
+            isRunning.store(true, ordering: .releasing)
             do throws(GatewayError) {
                 try Thread { [self] in run() }.detach()
             } catch {
+                isRunning.store(false, ordering: .releasing)
                 logger.error("credentials for AWS: \(error)")
                 return
             }
@@ -100,6 +107,15 @@ final class AWSCredentialProvider: Sendable {
         wake()
     }
 
+    /// Ends the thread, and what it waits for: no library is to be in use when the process ends.
+    func stop() {
+        isStopping.store(true, ordering: .releasing)
+        loader.cancel()
+        wake()
+        let deadline = Clock.monotonic() + Self.patience
+        while isRunning.load(ordering: .acquiring), Clock.monotonic() < deadline { usleep(1_000) }
+    }
+
     private func wake() {
         var byte: UInt8 = 0
         _ = unsafe write(wakeWriter, &byte, 1)
@@ -110,7 +126,7 @@ final class AWSCredentialProvider: Sendable {
     private func run() {
         var schedule = AWSCredentialRefresh()
         var report = Report()
-        while true {
+        while !isStopping.load(ordering: .acquiring) {
             if isWanted.exchange(false, ordering: .acquiring) { schedule.expedite() }
             if isRefused.exchange(false, ordering: .acquiring) {
                 schedule.refused(now: Clock.now())
@@ -118,6 +134,7 @@ final class AWSCredentialProvider: Sendable {
             if schedule.isDue(Clock.now()) { read(&schedule, &report) }
             wait(schedule.pause(Clock.now()))
         }
+        isRunning.store(false, ordering: .releasing)
     }
 
     /// What the log was told last.
@@ -141,6 +158,7 @@ final class AWSCredentialProvider: Sendable {
             metrics.set(.credentialsExpiry, UInt64(clamping: loaded.credentials.expiry ?? 0))
             if isNew { publish(loaded.credentials) }
         } catch {
+            guard !isStopping.load(ordering: .acquiring) else { return }
             schedule.failed(now: Clock.now(), random: random)
             metrics.increment(.credentialsFailures)
             // Once for each reason, however often it is tried.
