@@ -6,14 +6,13 @@ struct LambdaIsInvokedBySignedRequests {
     private let region = ["AWS_REGION": "eu-central-1"]
 
     private func gateway(
-        _ loop: LoopKind, _ service: LambdaService, _ keys: String = "",
-        environment: [String: String]
+        _ loop: LoopKind, _ service: LambdaService, environment: [String: String]
     ) throws -> GatewayUnderTest {
         let admin = "admin.address=unix:\(service.folder)/admin-\(UUID().uuidString)"
         return try GatewayUnderTest(
             loop, [admin], log: true,
             environment: environment.merging(region) { given, _ in given },
-            configuration: service.configuration(keys))
+            configuration: service.configuration())
     }
 
     private func variables(_ keys: LambdaService.Keys) -> [String: String] {
@@ -87,6 +86,28 @@ struct LambdaIsInvokedBySignedRequests {
                 asked.first?.target == "/2015-03-31/functions/edge/invocations?Qualifier=live")
             #expect(
                 waitForLog(gateway, "credentials for AWS: the access key \(keys.accessKey)"))
+            expectNoSecrets(gateway)
+        }
+    }
+
+    @Test("over TLS by the name of AWS, which is signed, too", arguments: LoopKind.allCases)
+    func secure(loop: LoopKind) throws {
+        let own = GatewayUnderTest.certificates
+        let other = try ReloadedGateway.otherCertificates()
+        defer { try? FileManager.default.removeItem(atPath: other) }
+        for (folder, isTrusted) in [(own, true), (other, false)] {
+            let service = try LambdaService(certificate: own + "/server")
+            let keys = LambdaService.Keys(token: true)
+            try service.accept(keys)
+            let gateway = try GatewayUnderTest(
+                loop, log: true,
+                environment: variables(keys).merging(region) { given, _ in given },
+                configuration: service.configuration(
+                    "stage: test", tls: ", tls: {trust: \(folder)/ca.pem}"))
+            #expect(try passes(gateway) == isTrusted, "\(log(gateway))")
+            #expect(
+                service.invocations.map(\.host)
+                    == (isTrusted ? ["lambda.eu-central-1.amazonaws.com"] : []))
             expectNoSecrets(gateway)
         }
     }
@@ -282,7 +303,9 @@ struct LambdaIsInvokedBySignedRequests {
         let service = try LambdaService()
         let keys = LambdaService.Keys()
         let path = service.folder + "/postern.yaml"
-        try service.configuration("region: eu-central-1")("127.0.0.1:1", service.folder).write(
+        try service.configuration("host: h, region: eu-central-1".replacing(", ", with: "\n    "))(
+            "127.0.0.1:1", service.folder
+        ).write(
             toFile: path, atomically: true, encoding: .utf8)
         func check(_ variables: [String]) throws -> GatewayUnderTest.Output {
             try GatewayUnderTest.shell(

@@ -11,8 +11,9 @@ final class LambdaService {
     var address: String { service.address }
     var folder: String { service.folder }
 
-    init() throws {
-        service = try PythonService("lambda") { _ in Self.script }
+    /// - Parameter certificate: path of chain and key, without `.pem` and `.key`; nil for no TLS.
+    init(certificate: String = "") throws {
+        service = try PythonService("lambda", [certificate]) { _ in Self.script }
         try accept([:])
     }
 
@@ -33,6 +34,7 @@ final class LambdaService {
     /// What Lambda was asked so far.
     struct Invocation: Decodable {
         var target: String
+        var host: String
         var accessKey: String
         var status: Int
     }
@@ -76,8 +78,10 @@ final class LambdaService {
     }
 
     /// The configuration whose one route asks a function here; `keys` are further keys of the
-    /// authorizer.
-    func configuration(_ keys: String = "") -> (String, String) -> String {
+    /// authorizer, and `tls` those of its upstream.
+    func configuration(
+        _ keys: String = "host: lambda.internal", tls: String = ""
+    ) -> (String, String) -> String {
         { [address] upstream, folder in
             GatewayUnderTest.oneVirtualHost(upstream: upstream, folder: folder)
                 .replacing(
@@ -85,14 +89,13 @@ final class LambdaService {
                     with: "all: {path: /, upstream: backend, authorize: function}")
                     + """
 
-                      lambda: {members: ["\(address)"]}
+                      lambda: {members: ["\(address)"]\(tls)}
                     authorizers:
                       function:
                         type: lambda
                         upstream: lambda
                         function: edge
                         qualifier: live
-                        host: lambda.internal
                         format: http-2.0-simple
                         headers: {X-Level: $context.authorizer.level}
                         timeout: 5s
@@ -104,10 +107,10 @@ final class LambdaService {
     /// Follows AWS's description of Signature Version 4, not our code: a signer's mistake would be
     /// made twice.
     private static let script = """
-        import calendar, hashlib, hmac, json, os, re, sys, time
+        import calendar, hashlib, hmac, json, os, re, ssl, sys, time
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
         from urllib.parse import quote
-        folder = sys.argv[1]
+        folder, certificate = sys.argv[1:]
         def sign(key, text): return hmac.new(key, text.encode(), hashlib.sha256).digest()
         def stored(name):
             try: return json.load(open(folder + '/' + name))
@@ -177,8 +180,8 @@ final class LambdaService {
                 if status == 404: error = 'ResourceNotFoundException:http://x/ hidden'
                 if status == 429: error = 'TooManyRequestsException'
                 with open(folder + '/log', 'a') as log:
-                    log.write(json.dumps({'target': self.path, 'accessKey': access,
-                                          'status': status}) + '\\n')
+                    log.write(json.dumps({'target': self.path, 'host': self.headers['Host'],
+                                          'accessKey': access, 'status': status}) + '\\n')
                 if status != 200:
                     return self.answer(status, b'{"message":"hidden"}', x_amzn_ErrorType=error)
                 if path == '/failed':
@@ -186,6 +189,10 @@ final class LambdaService {
                                        X_Amz_Function_Error='Unhandled')
                 self.answer(200, b'{"isAuthorized":true,"context":{"level":7}}')
         server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate + '.pem', certificate + '.key')
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         open(folder + '/port.new', 'w').write(str(server.server_address[1]))
         os.rename(folder + '/port.new', folder + '/port')
         server.serve_forever()
