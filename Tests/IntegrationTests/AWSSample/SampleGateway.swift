@@ -1,0 +1,101 @@
+import Foundation
+import Testing
+
+/// The sample of `Config/aws-api-gateway`, running: its configuration, and a function behind its
+/// Lambda endpoint.
+final class SampleGateway {
+    /// Where the configuration, the function and the endpoint are.
+    static let source = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Config/aws-api-gateway").path
+
+    /// A root, a server, clients `client1` to `client3` of that root, and `stranger` of another;
+    /// made once per test run.
+    static let certificates: String = {
+        let path =
+            NSTemporaryDirectory() + "postern-test-\(ProcessInfo.processInfo.processIdentifier)/aws"
+        try? FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        func mint(_ arguments: String...) {
+            _ = try? GatewayUnderTest.shell(
+                [GatewayUnderTest.binary, "certificates"] + arguments + ["--out", path])
+        }
+        for root in ["rootca", "otherca"] {
+            mint("ca", "--subject", "CN=\(root)", "--name", root)
+        }
+        func issue(_ name: String, by root: String, _ more: String...) {
+            _ = try? GatewayUnderTest.shell(
+                [
+                    GatewayUnderTest.binary, "certificates", "issue", "--ca", "\(path)/\(root).pem",
+                    "--ca-key", "\(path)/\(root).key", "--subject", "CN=\(name)", "--name", name,
+                    "--out", path,
+                ] + more)
+        }
+        issue("localhost", by: "rootca", "--usage", "server", "--san", "dns:localhost")
+        for client in ["client1", "client2", "client3"] { issue(client, by: "rootca") }
+        issue("stranger", by: "otherca")
+        return path
+    }()
+
+    let endpoint: FunctionEndpoint
+    let gateway: GatewayUnderTest
+    /// The trust store's file.
+    let trustStore: String
+
+    /// `overrides` are settings of the gateway.
+    init(
+        _ loop: LoopKind, endpoint: FunctionEndpoint, _ overrides: [String] = []
+    ) throws {
+        self.endpoint = endpoint
+        let folder = NSTemporaryDirectory() + "postern-sample-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        trustStore = folder + "/truststore.pem"
+        try FileManager.default.copyItem(
+            atPath: Self.certificates + "/rootca.pem", toPath: trustStore)
+        var text = try String(contentsOfFile: Self.source + "/postern.yaml", encoding: .utf8)
+        let replacements = [
+            ("0.0.0.0:8443", "127.0.0.1:0"), ("127.0.0.1:9001", endpoint.address),
+            ("certificates/truststore.pem", trustStore),
+            ("certificates/server", Self.certificates + "/localhost"),
+        ]
+        for (old, new) in replacements {
+            try #require(text.contains(old), "\(old) in the sample's configuration")
+            text = text.replacingOccurrences(of: old, with: new)
+        }
+        gateway = try GatewayUnderTest(loop, overrides) { [text] upstream, _ in
+            text.replacingOccurrences(of: "127.0.0.1:3000", with: upstream)
+        }
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(
+            atPath: (trustStore as NSString).deletingLastPathComponent)
+    }
+
+    /// What curl prints of `GET /sayhello` with that client's certificate, headers included.
+    func ask(
+        _ client: String = "client1", query: String = "", _ arguments: [String] = []
+    ) throws -> GatewayUnderTest.Output {
+        let files = Self.certificates
+        let pair = client.hasPrefix("/") ? client : "\(files)/\(client)"
+        let port = gateway.address.split(separator: ":").last ?? ""
+        return try GatewayUnderTest.shell(
+            [
+                "curl", "-sSi", "--max-time", "20", "--cacert", files + "/rootca.pem", "--cert",
+                pair + ".pem", "--key", pair + ".key",
+            ] + arguments + ["https://localhost:\(port)/sayhello\(query)"])
+    }
+}
+
+extension GatewayUnderTest.Output {
+    /// The status of an answer that was printed with its headers; 0 when there is none.
+    var httpStatus: Int {
+        let line = text.split(separator: "\r\n").first?.split(separator: " ") ?? []
+        return line.count > 1 && line[0].hasPrefix("HTTP/") ? Int(line[1]) ?? 0 : 0
+    }
+
+    /// Its body.
+    var body: String {
+        text.range(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
+    }
+}
