@@ -1,9 +1,10 @@
 // Runs functions behind an endpoint that is invoked as AWS Lambda is, on a machine of yours: for
 // trying things out, and where there is no AWS. It knows Invoke alone, synchronous, and lets in
-// whoever reaches it: bind it to loopback, or to a network where that is right.
+// whoever reaches it, so it belongs on loopback; with --verify-signatures it takes only what is
+// signed with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of its environment.
 //
 // Usage: node lambda-endpoint.mjs [--listen HOST:PORT] [--timeout SECONDS] [--port-file FILE]
-//                                 NAME=FILE.mjs...
+//                                 [--verify-signatures] NAME=FILE.mjs...
 // FILE exports `handler(event, context)`. Each invocation is a line of JSON on standard output.
 import { randomUUID } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
@@ -11,6 +12,7 @@ import { createServer } from "node:http";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { isSigned } from "./signature.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,8 +20,17 @@ const { values: options, positionals } = parseArgs({
     listen: { type: "string", default: "127.0.0.1:9001" },
     timeout: { type: "string", default: "3" },
     "port-file": { type: "string" },
+    "verify-signatures": { type: "boolean", default: false },
   },
 });
+const keys = {
+  accessKeyId: process.env.AWS_ACCESS_KEY_ID,
+  secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY,
+  sessionToken: process.env.AWS_SESSION_TOKEN,
+};
+if (options["verify-signatures"] && !(keys.accessKeyId && keys.secretAccessKey)) {
+  throw new Error("--verify-signatures needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+}
 
 // Lambda's limits for what goes in and what comes out.
 const bodyLimit = 6 * 1024 * 1024;
@@ -107,12 +118,16 @@ const answer = async (request, id) => {
   if (!match) {
     throw new ServiceError(404, "UnknownOperationException", "POST an invocation");
   }
+  const body = await bodyOf(request);
+  if (options["verify-signatures"] && !isSigned(request, body, keys)) {
+    throw new ServiceError(403, "InvalidSignatureException", "The signature is not the right one");
+  }
   const called = functionNamed(decodeURIComponent(match[1]));
   const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
   if (type !== "RequestResponse") {
     throw new ServiceError(400, "InvalidParameterValueException", `${type} is not known here`);
   }
-  const { payload, failure } = await invoke(called, eventOf(await bodyOf(request)), id);
+  const { payload, failure } = await invoke(called, eventOf(body), id);
   const headers = { "Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST" };
   if (failure !== undefined) headers["X-Amz-Function-Error"] = "Unhandled";
   return { name: called.name, status: 200, headers, payload, failure };

@@ -17,7 +17,7 @@ extension SettingsBuilder {
         if store.allowsPartialChains { refuse(base + "partialChains", "true", "false") }
         for name in store.signatureAlgorithms where !Self.isStrong(name) {
             refuse(
-                base + "signatureAlgorithms", name, "names with SHA256, SHA384 or SHA512, and PSS,")
+                base + "signatureAlgorithms", name, "a name with SHA256, SHA384, SHA512 or PSS")
         }
     }
 

@@ -39,7 +39,7 @@ import Testing
             ("partialChains: true", "partialChains: 'true' is laxer", "false is allowed"),
             (
                 "signatureAlgorithms: [RSA-SHA1]", "signatureAlgorithms: 'RSA-SHA1' is laxer",
-                "names with SHA256, SHA384 or SHA512, and PSS, is allowed"
+                "a name with SHA256, SHA384, SHA512 or PSS is allowed"
             ),
         ])
     func laxer(key: String, problem: String, allowed: String) throws {

@@ -108,10 +108,11 @@ struct ChainChecks {
             .keys,
             "RSA \(options.minimumRSABits) bits, elliptic curves \(options.minimumECBits) bits")
         let algorithms = options.signatureAlgorithms
+        let allowed = options.mode == .apiGateway ? "SHA-256 or better" : "all"
         note(
             .algorithms,
             algorithms.isEmpty
-                ? "all that the security level allows" : algorithms.joined(separator: ", "))
+                ? "\(allowed) that the security level allows" : algorithms.joined(separator: ", "))
     }
 
     /// What revocation says of a chain that leads to an anchor.

@@ -10,6 +10,8 @@ struct TrustStoreInspection {
 
     /// How long before its end a certificate is worth a word.
     private static let notice: Int64 = 30 * 86_400
+    /// A certificate may have many issuers of one name; no more of them are tried.
+    private static let issuerLimit = 16
     /// Security bits that OpenSSL's levels 1 to 5 ask for (SSL_CTX_set_security_level(3)).
     private static let securityBits: [Int32] = [0, 80, 112, 128, 192, 256]
 
@@ -133,7 +135,7 @@ struct TrustStoreInspection {
             guard !isSelfSigned(index) else { return [] }
             let certificate = unsafe store.certificates[index]
             let candidates = unsafe named[X509_issuer_name_hash(certificate)] ?? []
-            let found = candidates.filter { candidate in
+            let found = candidates.prefix(Self.issuerLimit).filter { candidate in
                 let issuer = unsafe store.certificates[candidate]
                 guard unsafe X509_check_issued(issuer, certificate) == X509_V_OK,
                     let key = unsafe X509_get0_pubkey(issuer)

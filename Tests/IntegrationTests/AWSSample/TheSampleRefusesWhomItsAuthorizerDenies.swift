@@ -54,12 +54,20 @@ struct TheSampleRefusesWhomItsAuthorizerDenies {
         let sample = try SampleGateway(loop, endpoint: FunctionEndpoint())
         let stranger = try sample.ask("stranger")
         #expect(stranger.status != 0 && stranger.httpStatus == 0, "\(stranger.text)")
-        let port = sample.gateway.address.split(separator: ":").last ?? ""
-        let anonymous = try GatewayUnderTest.shell([
-            "curl", "-sSi", "--max-time", "20", "--cacert",
-            SampleGateway.certificates + "/rootca.pem", "https://localhost:\(port)/sayhello",
-        ])
+        let anonymous = try sample.ask(nil)
         #expect(anonymous.status != 0 && anonymous.httpStatus == 0, "\(anonymous.text)")
         #expect(sample.endpoint.invocations == 0)
+    }
+
+    @Test(
+        "with optional certificates who has none gets 403, and a stranger the alert still",
+        arguments: LoopKind.allCases)
+    func optional(_ loop: LoopKind) throws {
+        let sample = try SampleGateway(
+            loop, endpoint: FunctionEndpoint(), ["virtualHosts.api.clientCertificate=optional"])
+        #expect(try sample.ask(nil).httpStatus == 403)
+        #expect(try sample.ask("stranger").status != 0)
+        #expect(sample.endpoint.invocations == 0)
+        #expect(try sample.ask("client1").httpStatus == 200)
     }
 }
