@@ -68,7 +68,8 @@ public final class ServerTLSContext {
         let host = hosts[index]
         let rules = (host.trust?.admission.rules.bytes ?? []) + Array("\(host.verifyMode)".utf8)
         return Admission(
-            rules: Fingerprint(of: rules), trusted: host.trust?.admission.trusted ?? [])
+            rules: Fingerprint(of: rules), trusted: host.trust?.admission.trusted ?? [],
+            trustsWholeChains: host.trust?.admission.trustsWholeChains ?? false)
     }
 
     /// Tells the time once per turn. Without it chains are judged by the system's clock and

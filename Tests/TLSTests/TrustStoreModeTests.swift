@@ -37,6 +37,35 @@ import Testing
         #expect(error?.diagnosis.cause == .untrusted)
     }
 
+    @Test("S19 who got in by an intermediate of the store needs it there, and only in this mode")
+    func intermediateGone() throws {
+        let leaf = try forge.leaf("leaf", below: intermediate)
+        let other = try forge.intermediate("Other", key: forge.key(3))
+        for mode in TrustStoreMode.allCases {
+            // The store is one file, as a reload finds it, so the rules stay what they are.
+            let file = try forge.authority.file("")
+            func admission(_ store: [ForgedCertificate]) throws -> (ServerTLSContext, Admission) {
+                try forge.authority.write(store.map(\.pem).joined(), to: file)
+                let context = try forge.server {
+                    $0.virtualHosts[0].trust = TrustStoreOptions(file: file)
+                    $0.virtualHosts[0].trust?.mode = mode
+                }
+                return (context, context.admission(at: 0))
+            }
+            let (server, first) = try admission([forge.root, intermediate])
+            var pair = EnginePair(server, try forge.client([leaf, intermediate]))
+            try pair.run()
+            let found = pair.server.peer
+            let peer = try #require(found)
+            let more = try admission([other, intermediate, forge.root]).1
+            #expect(more.includes(peer, of: first))
+            let rootOnly = try admission([forge.root]).1
+            #expect(rootOnly.includes(peer, of: first) == (mode == .standard))
+            let replaced = try admission([forge.root, other]).1
+            #expect(replaced.includes(peer, of: more) == (mode == .standard))
+        }
+    }
+
     @Test("a version 1 leaf is verified, as by API Gateway") func versionOne() throws {
         let leaf = try forge.leaf("old", below: forge.root) {
             $0.version = 1

@@ -67,7 +67,9 @@ final class TrustContext {
         unsafe self.store = unsafe store
         let rules = policy.digest.bytes + Array("\(options.withoutContents) \(role)".utf8)
         digest = Fingerprint(of: trusted.digest.bytes + rules)
-        admission = Admission(rules: Fingerprint(of: rules), trusted: trusted.fingerprints)
+        admission = Admission(
+            rules: Fingerprint(of: rules), trusted: trusted.fingerprints,
+            trustsWholeChains: options.mode == .apiGateway)
         self.cache = cache.flatMap { $0.capacity > 0 ? ValidationCache($0) : nil }
         unsafe scratch = .allocate(capacity: Self.scratchSize)
     }
