@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// Borrowed bytes that somebody else keeps alive and unchanged.
 ///
 /// Unsafe inside, checked outside: every access is bounds-checked. The one rule the compiler
@@ -101,12 +105,6 @@ public struct ByteView {
     /// Whether both views hold the same bytes.
     @inline(__always)
     public func equals(_ other: ByteView) -> Bool {
-        guard count == other.count else { return false }
-        var index = 0
-        while index < count {
-            guard unsafe base[index] == other.base[index] else { return false }
-            index &+= 1
-        }
-        return true
+        unsafe count == other.count && memcmp(base, other.base, count) == 0
     }
 }

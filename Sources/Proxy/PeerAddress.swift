@@ -27,10 +27,8 @@ public struct PeerAddress {
 
     /// Appends the text, without port, to `buffer`.
     public func append(to buffer: inout Buffer) {
-        var index = 0
-        while index < count {
-            buffer.append(text[index])
-            index += 1
+        unsafe text.span.withUnsafeBytes {
+            _ = unsafe buffer.append(ByteView(UnsafeRawBufferPointer(rebasing: $0[..<count])))
         }
     }
 

@@ -14,12 +14,18 @@ final class DecisionMemo {
     /// The last second of the client's chain, since 1970.
     private let deadline: Int64
 
-    /// Remembers `decision` on the request whose head is `head`; nil for what does not hold, or is
-    /// not worth it.
-    init?(_ decision: ExternalDecision, on head: ByteView, deadline: Int64, now: Now) {
-        guard case .allow = decision.verdict, head.count <= Self.headLimit,
+    /// A memo of `decision` on the request whose head is `head`; nil for what does not hold, or is
+    /// not worth it, and then nothing is allocated.
+    static func of(
+        _ decision: ExternalDecision, on head: ByteView, deadline: Int64, now: Now
+    ) -> DecisionMemo? {
+        guard case .allow = decision.verdict, head.count <= headLimit,
             now.monotonic < decision.until
         else { return nil }
+        return DecisionMemo(decision, head, deadline: deadline)
+    }
+
+    private init(_ decision: ExternalDecision, _ head: ByteView, deadline: Int64) {
         self.decision = decision
         self.head = head.array
         self.deadline = deadline

@@ -168,7 +168,7 @@ extension Session {
         guard let grant = exchange.pendingGrant?.granted(by: decision), let buffer = exchange.head
         else { preconditionFailure("an allowed request has its head and its proof") }
         let head = buffer.filled.prefix(exchange.request.headLength)
-        memo = DecisionMemo(decision, on: head, deadline: identityDeadline, now: turn.now)
+        memo = DecisionMemo.of(decision, on: head, deadline: identityDeadline, now: turn.now)
         do throws(Refusal) {
             // Other heads have been parsed meanwhile.
             do throws(RequestError) {
