@@ -2,12 +2,12 @@
 public enum Hex {
     /// Two digits for each byte, lower case.
     public static func lower(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.flatMap { [digit($0 >> 4, "a"), digit($0 & 15, "a")] }
+        digits(bytes, "a")
     }
 
     /// Two digits for each byte, upper case.
     public static func upper(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.flatMap { [digit($0 >> 4, "A"), digit($0 & 15, "A")] }
+        digits(bytes, "A")
     }
 
     /// The value of a digit; nil when it is none.
@@ -18,6 +18,16 @@ public enum Hex {
         case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
         default: nil
         }
+    }
+
+    private static func digits(_ bytes: [UInt8], _ ten: Unicode.Scalar) -> [UInt8] {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(2 * bytes.count)
+        for byte in bytes {
+            digits.append(digit(byte >> 4, ten))
+            digits.append(digit(byte & 15, ten))
+        }
+        return digits
     }
 
     private static func digit(_ value: UInt8, _ ten: Unicode.Scalar) -> UInt8 {

@@ -15,7 +15,17 @@ public enum PercentEncoding {
 
     /// Encodes what `keeps` does not keep.
     public static func encode(_ bytes: [UInt8], _ keeps: (UInt8) -> Bool) -> [UInt8] {
-        bytes.flatMap { keeps($0) ? [$0] : [UInt8(ascii: "%")] + Hex.upper([$0]) }
+        var encoded: [UInt8] = []
+        encoded.reserveCapacity(bytes.count)
+        for byte in bytes {
+            if keeps(byte) {
+                encoded.append(byte)
+            } else {
+                encoded.append(UInt8(ascii: "%"))
+                encoded += Hex.upper([byte])
+            }
+        }
+        return encoded
     }
 
     private static func isUnreserved(_ byte: UInt8) -> Bool {

@@ -79,14 +79,22 @@ extension SettingsBuilder {
         let usual = LambdaTarget.usualHost(region: region)
         let isOverridden = reader.isGiven(base + "host")
         let server = settings.upstreams.first { $0.name == upstream }
-        // What is signed is no secret, but the event and the session's token are.
-        if let server, server.tls == nil, !isOverridden || host.lowercased().contains("amazonaws") {
+        // The event and the session's token are secrets.
+        if let server, server.tls == nil,
+            !isOverridden || Self.isOfAWS(host) || server.members.contains(where: Self.isOfAWS)
+        {
             reader.fail(
                 base + "upstream",
                 "'\(upstream)' has no tls, without which AWS is not asked; for a service of one's "
                     + "own that speaks as Lambda does, give its host")
         }
         return .lambda(function, region: region, host: isOverridden ? host : usual)
+    }
+
+    private static func isOfAWS(_ host: String) -> Bool { host.lowercased().contains("amazonaws") }
+
+    private static func isOfAWS(_ member: MemberSettings) -> Bool {
+        if case .name(let name, _) = member { isOfAWS(name) } else { false }
     }
 
     /// A text that stands in the name of a resource.

@@ -130,6 +130,14 @@ struct ExternalAuthorizerSettingsTests {
             return
         }
         #expect(function.target.host == "lambda.cn-north-1.amazonaws.com.cn")
+        let plain = text.replacing(
+            "upstreams:",
+            with: "upstreams:\n  aws: {members: ['lambda.eu-west-1.amazonaws.com:80']}")
+        #expect(throws: DiagnosticList.self) {
+            try ConfigurationText.load(
+                plain + "\nauthorizers:\n  service: {type: lambda, upstream: aws, host: h, "
+                    + "function: f, region: eu-west-1}\n")
+        }
     }
 
     static let wrong: [(String, String)] = [

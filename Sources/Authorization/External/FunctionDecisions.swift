@@ -61,10 +61,10 @@ struct FunctionDecisions: ~Copyable {
             if let question = question(event, now) { return .ask(ticket, question: question) }
             // Nobody else waits for it yet.
             let told = authorizer.failed(ticket, .unsigned, now: now)
-            guard case .function(let answer, let source, let until) = old(told.answer, now) else {
-                preconditionFailure("an answer of a function")
-            }
-            return .decided(decision(answer, on: request, from: source, until: until))
+            return .decided(
+                decision(
+                    told.answer, on: request, from: Self.source(ofOld: told.answer),
+                    until: now.monotonic))
         }
     }
 
@@ -124,8 +124,11 @@ struct FunctionDecisions: ~Copyable {
 
     /// An answer that stands in for one that did not come, or says that there is none.
     private func old(_ answer: LambdaAuthorizer.Answer, _ now: Now) -> ExternalAnswer {
-        if case .failure = answer { return .function(answer, .failed, until: now.monotonic) }
-        return .function(answer, .stale, until: now.monotonic)
+        .function(answer, Self.source(ofOld: answer), until: now.monotonic)
+    }
+
+    private static func source(ofOld answer: LambdaAuthorizer.Answer) -> ExternalDecision.Source {
+        if case .failure = answer { .failed } else { .stale }
     }
 
     func decision(

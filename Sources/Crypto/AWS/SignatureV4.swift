@@ -129,10 +129,17 @@ public struct SignatureV4: Sendable {
     ) -> [(name: String, value: String)] {
         var values: [String: [String]] = [:]
         for field in fields {
-            let words = field.value.split { $0 == " " || $0 == "\t" }
-            values[field.name.lowercased(), default: []].append(words.joined(separator: " "))
+            values[field.name.lowercased(), default: []].append(folded(field.value))
         }
         return values.sorted { $0.key < $1.key }.map { ($0.key, $0.value.joined(separator: ",")) }
+    }
+
+    private static func folded(_ value: String) -> String {
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        // Tokens are long and have no blanks.
+        guard value.utf8.contains(where: isBlank) else { return value }
+        return value.utf8.split(whereSeparator: isBlank)
+            .map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {

@@ -79,14 +79,13 @@ final class AWSCredentialProvider: Sendable {
         while !state.withLock({ $0.hasTried }), Clock.monotonic() < deadline { usleep(1_000) }
     }
 
-    /// Has `publish` called with the credentials that there are, and with all that come, on the
-    /// provider's thread.
+    /// Has `publish` called with the credentials that there are, and with all that come, in their
+    /// order. It must not block, nor call this object.
     func subscribe(_ publish: @escaping @Sendable (SignatureV4.Credentials) -> Void) {
-        let current = state.withLock { state in
+        state.withLock { state in
             state.publish.append(publish)
-            return state.current
+            if let current = state.current { publish(current) }
         }
-        if let current { publish(current) }
     }
 
     /// The credentials to sign by at `wallSeconds`; nil when there are none that have not expired.
@@ -171,11 +170,10 @@ final class AWSCredentialProvider: Sendable {
     }
 
     private func publish(_ credentials: SignatureV4.Credentials) {
-        let subscribers = state.withLock { state in
+        state.withLock { state in
             state.current = credentials
-            return state.publish
+            for publish in state.publish { publish(credentials) }
         }
-        for publish in subscribers { publish(credentials) }
     }
 
     private func wait(_ pause: Nanoseconds) {
