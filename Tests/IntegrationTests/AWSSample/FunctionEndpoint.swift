@@ -3,6 +3,12 @@ import Testing
 
 /// `lambda-endpoint.mjs` with one function called `authorizer`, on a port of its own.
 final class FunctionEndpoint {
+    /// The credentials that invocations have to be signed with.
+    static let credentials = [
+        "AWS_ACCESS_KEY_ID": "AKIDSAMPLE", "AWS_SECRET_ACCESS_KEY": "secret/of+sample",
+        "AWS_SESSION_TOKEN": "token==",
+    ]
+
     private let process = Process()
     private let folder: String
     let address: String
@@ -23,9 +29,10 @@ final class FunctionEndpoint {
         process.arguments =
             [
                 "node", SampleGateway.source + "/lambda-endpoint.mjs", "--listen",
-                "127.0.0.1:\(port)", "--port-file", folder + "/port",
+                "127.0.0.1:\(port)", "--port-file", folder + "/port", "--verify-signatures",
             ] + arguments + ["authorizer=" + file]
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(Self.credentials) { $1 }.merging(environment) { $1 }
         let log = folder + "/log"
         try "".write(toFile: log, atomically: false, encoding: .utf8)
         process.standardOutput = FileHandle(forWritingAtPath: log)

@@ -42,9 +42,10 @@ final class SampleGateway {
     /// The trust store's file.
     let trustStore: String
 
-    /// `overrides` are settings of the gateway.
+    /// `overrides` are settings of the gateway, `credentials` its variables.
     init(
-        _ loop: LoopKind, endpoint: FunctionEndpoint, _ overrides: [String] = []
+        _ loop: LoopKind, endpoint: FunctionEndpoint, _ overrides: [String] = [],
+        credentials: [String: String] = FunctionEndpoint.credentials
     ) throws {
         self.endpoint = endpoint
         let folder = NSTemporaryDirectory() + "postern-sample-\(UUID().uuidString)"
@@ -62,7 +63,8 @@ final class SampleGateway {
             try #require(text.contains(old), "\(old) in the sample's configuration")
             text = text.replacingOccurrences(of: old, with: new)
         }
-        gateway = try GatewayUnderTest(loop, overrides) { [text] upstream, _ in
+        gateway = try GatewayUnderTest(loop, overrides, environment: credentials) {
+            [text] upstream, _ in
             text.replacingOccurrences(of: "127.0.0.1:3000", with: upstream)
         }
     }

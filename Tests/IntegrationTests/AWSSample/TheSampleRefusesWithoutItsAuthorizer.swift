@@ -3,6 +3,17 @@ import Testing
 
 @Suite("the sample refuses everybody without its authorizer", .serialized)
 struct TheSampleRefusesWithoutItsAuthorizer {
+    @Test("with another secret than its endpoint's nobody passes", arguments: LoopKind.allCases)
+    func wrongSecret(_ loop: LoopKind) throws {
+        let credentials = FunctionEndpoint.credentials.merging(
+            ["AWS_SECRET_ACCESS_KEY": "another"]) { $1 }
+        let sample = try SampleGateway(
+            loop, endpoint: FunctionEndpoint(), credentials: credentials)
+        let answer = try sample.ask()
+        #expect(answer.httpStatus == 500 && answer.body == #"{"message":null}"#)
+        #expect(sample.endpoint.invocations == 0)
+    }
+
     @Test(
         "while it is down each request gets 500, and when it is back requests pass",
         arguments: LoopKind.allCases)
