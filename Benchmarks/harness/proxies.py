@@ -151,9 +151,13 @@ def _nginx_service(port):
             proxy_set_header Content-Length "";
             proxy_set_header Connection "";
             proxy_set_header X-Client-Cert-Sub $ssl_client_s_dn;
-            proxy_set_header X-Original-URI $request_uri;
-            proxy_set_header X-Original-Method $request_method;
+            proxy_set_header X-Forwarded-Method $request_method;
+            proxy_set_header X-Forwarded-Proto https;
+            proxy_set_header X-Forwarded-Host $http_host;
+            proxy_set_header X-Forwarded-Uri $request_uri;
             proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Original-Method $request_method;
+            proxy_set_header X-Original-URI $request_uri;
         }"""
     return upstream, "auth_request /authorize;", location
 

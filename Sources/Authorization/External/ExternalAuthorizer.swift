@@ -79,7 +79,9 @@ public final class ExternalAuthorizer {
 
     /// How it is configured.
     public let options: ExternalAuthorizerOptions
-    // Invariant: one of them is there.
+    /// How a service of one's own is asked.
+    private let subrequest: Subrequest?
+    // Invariant: one of them is there, and the service as its subrequest is.
     private var service: ServiceDecisions?
     private var function: FunctionDecisions?
 
@@ -87,8 +89,13 @@ public final class ExternalAuthorizer {
     public init(_ options: ExternalAuthorizerOptions) {
         self.options = options
         switch options.service {
-        case .http(let subrequest): service = ServiceDecisions(options, subrequest)
-        case .function(let settings): function = FunctionDecisions(options, settings)
+        case .http(let settings):
+            let made = Subrequest(settings)
+            subrequest = made
+            service = ServiceDecisions(options, made)
+        case .function(let settings):
+            subrequest = nil
+            function = FunctionDecisions(options, settings)
         }
     }
 
@@ -139,15 +146,15 @@ public final class ExternalAuthorizer {
     public func reply(
         _ head: ResponseHead, in bytes: ByteView, _ fields: borrowing HeadStorage
     ) -> AuthorizerReply {
-        guard let reply = service?.reply(head, in: bytes, fields) else {
+        guard let subrequest else {
             return AuthorizerReply(head, in: bytes, fields, body: [])
         }
-        return reply
+        return subrequest.reply(head, in: bytes, fields)
     }
 
     /// Whether the body of an answer with `status` matters.
     public func readsBody(ofStatus status: UInt16) -> Bool {
-        service?.readsBody(ofStatus: status) ?? true
+        subrequest?.isPassed(status) ?? true
     }
 
     /// The service has answered the question of `ticket` by what `reply` made of it.

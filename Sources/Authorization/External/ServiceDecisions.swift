@@ -11,9 +11,9 @@ struct ServiceDecisions: ~Copyable {
     /// Bytes of the fields that a request may get.
     private static var lineLimit: Int { 16_384 }
 
-    init(_ options: ExternalAuthorizerOptions, _ subrequest: SubrequestOptions) {
+    init(_ options: ExternalAuthorizerOptions, _ subrequest: Subrequest) {
         self.options = options
-        self.subrequest = Subrequest(subrequest)
+        self.subrequest = subrequest
         cache = DecisionCache(options.cache)
     }
 
@@ -44,14 +44,6 @@ struct ServiceDecisions: ~Copyable {
         guard options.cache.lifetime > .zero else { return nil }
         return DecisionKey(scope, asked, fields, parts: options.keyParts)
     }
-
-    func reply(
-        _ head: ResponseHead, in bytes: ByteView, _ fields: borrowing HeadStorage
-    ) -> AuthorizerReply {
-        subrequest.reply(head, in: bytes, fields)
-    }
-
-    func readsBody(ofStatus status: UInt16) -> Bool { subrequest.isPassed(status) }
 
     mutating func answered(
         _ ticket: DecisionTicket, _ reply: AuthorizerReply, now: Now

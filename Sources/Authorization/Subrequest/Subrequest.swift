@@ -4,8 +4,8 @@ public import HTTP
 /// Builds the question, and reads the answer.
 ///
 /// Both are made of bytes, since a question may be asked for each request: what is the same for all
-/// is put together once.
-public struct Subrequest: Sendable {
+/// is put together once, and shared.
+public final class Subrequest: Sendable {
     /// What becomes of the request that is asked about.
     public enum Outcome: Equatable, Sendable {
         /// It may pass, with these complete lines.
@@ -23,7 +23,7 @@ public struct Subrequest: Sendable {
     /// Names that the service gets; nil for all.
     private let forwarded: AliasSet?
     /// Bits (`FieldName.bit`) of the known names that it gets.
-    private var forwardedKnown: UInt64 = 0
+    private let forwardedKnown: UInt64
     private let copied: [[UInt8]]
     private let passed: [[UInt8]]
     private let passedStatuses: [UInt16]
@@ -33,12 +33,14 @@ public struct Subrequest: Sendable {
         method = options.method.map { Array($0.utf8) }
         target = options.target.map { Array($0.utf8) }
         host = Array(" HTTP/1.1\r\nHost: \(options.host)\r\n".utf8)
-        forwarded = options.forwardedFields.map { AliasSet($0) }
+        let chosen = options.forwardedFields.map { AliasSet($0) }
+        forwarded = chosen
         copied = options.copiedFields.map { Array($0.utf8) }
         passed = options.passedFields.map { Array($0.utf8) }
         passedStatuses = options.passedStatuses
-        for name in FieldName.allCases where name != .other && mayForward(ByteView(name.text)) {
-            forwardedKnown |= name.bit
+        forwardedKnown = FieldName.allCases.reduce(0) { known, name in
+            name != .other && Self.mayForward(ByteView(name.text), chosen)
+                ? known | name.bit : known
         }
     }
 
@@ -55,18 +57,16 @@ public struct Subrequest: Sendable {
     /// Families of which we say everything.
     private static let ours = AliasSet(["x-forwarded-", "x-original-"])
 
-    private func mayForward(_ name: ByteView) -> Bool {
-        guard !Self.withheld.contains(name), !Self.ours.containsPrefix(of: name) else {
-            return false
-        }
-        return forwarded?.contains(name) ?? true
+    private static func mayForward(_ name: ByteView, _ chosen: AliasSet?) -> Bool {
+        guard !withheld.contains(name), !ours.containsPrefix(of: name) else { return false }
+        return chosen?.contains(name) ?? true
     }
 
     @inline(__always)
     private func isForwarded(_ field: Field, _ bytes: ByteView) -> Bool {
         guard field.isTold else { return false }
         guard field.id == .other else { return forwardedKnown & field.id.bit != 0 }
-        return mayForward(bytes[field.name])
+        return Self.mayForward(bytes[field.name], forwarded)
     }
 
     /// Appends the question about `asked` to `question`; `fields` are its screened fields.
