@@ -37,7 +37,7 @@ extension KeyTable {
             "allowOnFailure", .flag, "false",
             "Whether requests pass when the service gives no answer; else they get 503."),
         key(
-            "cacheLifetime", .durationOrZero, "0",
+            "cacheLifetime", .durationOrZero, "5m",
             "How long an answer that allows is kept, up to 1h; 0 asks for each request."),
         key("refusalLifetime", .durationOrZero, "0", "How long an answer that refuses is kept."),
         key(

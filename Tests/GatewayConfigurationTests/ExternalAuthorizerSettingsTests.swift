@@ -27,7 +27,7 @@ struct ExternalAuthorizerSettingsTests {
             try load("type: http, upstream: backend").authorizers[0].external)
         let usual = try #require(subrequest(plain))
         #expect(plain.timeout == .milliseconds(250) && !plain.allowsOnFailure)
-        #expect(plain.cache.lifetime == .zero && plain.keyParts == nil)
+        #expect(plain.cache.lifetime == .seconds(300) && plain.keyParts == nil)
         #expect(usual.host == "backend" && usual.method == "GET")
         #expect(usual.passedStatuses == [401, 403])
         #expect(usual.target == nil && usual.forwardedFields == nil)
@@ -197,7 +197,10 @@ struct ExternalAuthorizerSettingsTests {
         ),
         ("type: http, upstream: backend, passedStatuses: [200]", "'200' is not a status from 300"),
         ("type: http, upstream: backend, cacheLifetime: 2h", "cacheLifetime: is longer than 1h"),
-        ("type: http, upstream: backend, staleIfError: 1s", "staleIfError: has no effect"),
+        (
+            "type: http, upstream: backend, cacheLifetime: 0, staleIfError: 1s",
+            "staleIfError: has no effect"
+        ),
         ("type: http, upstream: backend, cacheLifetime: 1s, cacheKey: [x]", "'x' is not one of"),
         ("type: http, upstream: backend, format: rest", "format: is for authorizers of the type"),
         ("type: http, upstream: backend, headers: {A: b}", "headers: is for authorizers of the"),

@@ -128,8 +128,13 @@ extension AuthorizerService {
                         type: http
                         upstream: service
                         responseHeaders: [X-User, X-Group]
-                        \(keys)
+                        \(keys)\(asksAlways(unless: keys))
                     """
         }
     }
+}
+
+/// The key by which each request is asked about, unless `keys` of an authorizer say otherwise.
+func asksAlways(unless keys: String) -> String {
+    keys.contains("cacheLifetime") ? "" : "\n    cacheLifetime: 0"
 }

@@ -35,7 +35,7 @@ final class FunctionService {
                         type: lambda
                         upstream: function
                         timeout: 2s
-                        \(keys)
+                        \(keys)\(asksAlways(unless: keys))
                     """
         }
     }

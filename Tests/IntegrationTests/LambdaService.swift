@@ -99,7 +99,7 @@ final class LambdaService {
                         format: http-2.0-simple
                         headers: {X-Level: $context.authorizer.level}
                         timeout: 5s
-                        \(keys)
+                        \(keys)\(asksAlways(unless: keys))
                     """
         }
     }

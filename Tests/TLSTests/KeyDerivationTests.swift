@@ -77,9 +77,9 @@ private final class ParameterList {
         unsafe parameters.append(OSSL_PARAM_construct_int(name(key), value))
     }
 
-    func withParameters<R>(_ body: (UnsafePointer<OSSL_PARAM>) -> R) -> R {
+    func withParameters<R>(_ body: (UnsafePointer<OSSL_PARAM>?) -> R) -> R {
         let whole = unsafe parameters + [OSSL_PARAM_construct_end()]
-        return unsafe whole.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+        return unsafe whole.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
     }
 }
 
