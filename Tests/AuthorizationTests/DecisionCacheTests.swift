@@ -207,19 +207,11 @@ import Testing
         #expect(cache.count == 0 && find(&cache, key("/b"), 4).text == "ask")
     }
 
-    @Test("a change of rules ends what earlier ones brought, and what is being asked under them")
-    func generations() throws {
+    @Test("what one generation of the rules brought serves no other") func generations() throws {
         var cache = Cache(options())
         try fill(&cache, key("/a"), "old", 0)
-        let open = try #require(find(&cache, key("/b"), 0, waiter: 1).ticket)
-        let next = try #require(
-            find(&cache, key("/a", generation: 2), 0, generation: 2).ticket)
-        _ = cache.answered(next, "new", isRefusal: false, now: at(0))
-        cache.purge(before: 2)
-        #expect(cache.count == 1 && find(&cache, key("/a"), 1).text == "ask")
-        #expect(find(&cache, key("/a", generation: 2), 1, generation: 2).text == "hit new")
-        #expect(cache.answered(open, "old", isRefusal: false, now: at(1)) == [1])
-        #expect(find(&cache, key("/b"), 1).text == "ask")
+        #expect(find(&cache, key("/a", generation: 2), 0, generation: 2).text == "ask")
+        #expect(find(&cache, key("/a"), 0).text == "hit old")
     }
 
     @Test("everything has a maximum") func bounds() throws {

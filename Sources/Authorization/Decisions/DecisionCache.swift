@@ -78,16 +78,10 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         case full
     }
 
-    /// What is purged by.
-    private struct Subject {
-        let identity: Fingerprint?
-        let generation: UInt64
-    }
-
     private struct Entry {
         let key: DecisionKey
         let answer: Answer
-        let subject: Subject
+        let identity: Fingerprint?
         let isRefusal: Bool
         let expiresAt: Instant
         let staleUntil: Instant
@@ -99,7 +93,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     private struct Flight {
         /// Nil when its answer is for one request alone.
         let key: DecisionKey?
-        let subject: Subject
+        let identity: Fingerprint?
         let deadline: Int64
         var waiters: Waiters
         /// Whether its answer may be kept, and shared with who comes later.
@@ -163,9 +157,8 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         let ticket = Ticket(
             number: flights.insert(
                 Flight(
-                    key: key,
-                    subject: Subject(identity: scope.leaf, generation: scope.generation),
-                    deadline: deadline, waiters: Waiters(waiter), isShared: isShared)))
+                    key: key, identity: scope.leaf, deadline: deadline, waiters: Waiters(waiter),
+                    isShared: isShared)))
         if isShared, let key { flightOf[key] = ticket }
         statistics.misses += 1
         return .ask(ticket)
@@ -202,7 +195,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         let expiresAt = now.monotonic + min(lifetime, DecisionCacheOptions.longestLifetime)
         insert(
             Entry(
-                key: key, answer: answer, subject: flight.subject, isRefusal: isRefusal,
+                key: key, answer: answer, identity: flight.identity, isRefusal: isRefusal,
                 expiresAt: expiresAt,
                 staleUntil: isRefusal ? expiresAt : expiresAt + options.staleIfError,
                 deadline: flight.deadline))
@@ -239,12 +232,7 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
     /// Forgets everything about a certificate. Questions under way go on for those who wait, but
     /// nobody joins them, and their answers are not kept.
     public mutating func purge(identity: Fingerprint) {
-        purge { $0.identity == identity }
-    }
-
-    /// Forgets what earlier configurations than `generation` brought, as `purge(identity:)` does.
-    public mutating func purge(before generation: UInt64) {
-        purge { $0.generation < generation }
+        purge { $0 == identity }
     }
 
     /// Forgets everything, as `purge(identity:)` does.
@@ -252,14 +240,14 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         purge { _ in true }
     }
 
-    private mutating func purge(where isMeant: (Subject) -> Bool) {
-        for key in entries.filter({ isMeant($0.subject) }).map(\.key) {
+    private mutating func purge(where isMeant: (Fingerprint?) -> Bool) {
+        for key in entries.filter({ isMeant($0.identity) }).map(\.key) {
             forget(key)
             statistics.purges += 1
         }
         for number in flights.numbers {
             let key = flights.change(number) { flight -> DecisionKey? in
-                guard flight.isShared, isMeant(flight.subject) else { return nil }
+                guard flight.isShared, isMeant(flight.identity) else { return nil }
                 flight.isShared = false
                 return flight.key
             }
