@@ -62,7 +62,8 @@ let package = Package(
         module(
             "GatewayConfiguration",
             [
-                "Core", "CYAML", "EventLoop", "TLS", "HTTP", "Upstream", "Telemetry", "Identity",
+                "Core", "CYAML", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry",
+                "Identity",
                 "Authorization",
             ]),
         module(
@@ -76,8 +77,8 @@ let package = Package(
         module(
             "Server",
             [
-                "Core", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization", "GatewayConfiguration", "Proxy", "Fetch", logging,
+                "Core", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Fetch", "Telemetry",
+                "Identity", "Authorization", "GatewayConfiguration", "Proxy", logging,
             ]),
         .executableTarget(
             name: "postern",
@@ -126,8 +127,8 @@ let package = Package(
         tests(
             "ServerTests",
             [
-                "Server", "Proxy", "EventLoop", "Telemetry", "Upstream", "GatewayConfiguration",
-                "Fetch", "Crypto", "Core", "TestSupport",
+                "Server", "Proxy", "EventLoop", "TLS", "Crypto", "Telemetry", "Upstream", "Fetch",
+                "GatewayConfiguration", "Core", "TestSupport",
             ]),
         tests(
             "SimulationTests",

@@ -38,6 +38,13 @@ public struct FetchAnswer: Sendable {
     /// The body.
     public var body: [UInt8]
 
+    /// The answer with the given parts.
+    public init(status: Int, fields: [(name: String, value: String)], body: [UInt8]) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+    }
+
     /// The value of the first field called `name`, in any case.
     public func field(_ name: String) -> String? {
         let name = name.lowercased()

@@ -17,8 +17,11 @@ public final class Fetcher: @unchecked Sendable {
     private static let isReady = CCURL_start() == 0
     private static let longestWait: Int32 = 1_000
 
-    /// A fetcher. The first one of a process readies the library: on the main thread, after
+    /// Readies the library, as the first fetcher does otherwise: on the main thread, after
     /// OpenSSL's memory has been settled, and before there are other threads.
+    public static func prepare() { _ = isReady }
+
+    /// A fetcher.
     public init() throws(FetchError) {
         guard Self.isReady, let multi = unsafe CCURL_multi_open() else {
             throw FetchError(.broken, "libcurl does not start")

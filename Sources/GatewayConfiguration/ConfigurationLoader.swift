@@ -16,6 +16,13 @@ public struct ConfigurationSource: Sendable {
         self.overrides = overrides
     }
 
+    /// The same with another folder for what is fetched.
+    public func keepingSources(in folder: String) -> ConfigurationSource {
+        ConfigurationSource(
+            file: file, environment: environment,
+            overrides: overrides + ["sources.stateDirectory=\(folder)"])
+    }
+
     /// The settings, or every mistake at once.
     public func load() throws(DiagnosticList) -> GatewaySettings {
         try ConfigurationLoader.load(file: file, environment: environment, overrides: overrides)

@@ -27,6 +27,10 @@ public struct GatewaySettings: Sendable {
     public var authorizers: [AuthorizerSettings] = []
     /// The upstreams.
     public var upstreams: [UpstreamSettings] = []
+    /// How files are fetched, and where they are kept.
+    public var sources = SourceSettings()
+    /// The files that are fetched.
+    public var remoteSources: [RemoteSource] = []
     /// Which client certificates are revoked.
     public var revocation = RevocationOptions()
     /// TLS towards clients.

@@ -22,9 +22,13 @@ public enum ValueKind: Sendable, Equatable {
     case list
     /// A list of paths in the file system.
     case files
+    /// A path in the file system, or an address that is fetched.
+    case source
+    /// A list of both.
+    case sources
 
     /// Whether a list is expected.
-    public var isList: Bool { self == .list || self == .files }
+    public var isList: Bool { self == .list || self == .files || self == .sources }
 
     /// What is allowed, in words.
     public var allowed: String {
@@ -41,6 +45,8 @@ public enum ValueKind: Sendable, Equatable {
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .list: "a list of texts"
         case .files: "a list of paths, relative to this file"
+        case .source: "a file path, relative to this file, s3://BUCKET/KEY or https://"
+        case .sources: "a list of paths, relative to this file, s3://BUCKET/KEY or https://"
         }
     }
 }
@@ -81,7 +87,7 @@ public enum KeyTable {
     public static let keys: [ConfigurationKey] =
         general + edge + identity + externalAuthorizers + functionAuthorizers
         + authorizers
-        + trust + revocation + upstream + tls + protocols
+        + trust + fetchedTrust + revocation + sources + upstream + tls + protocols
         + tuning
 
     private static let general = [
@@ -184,9 +190,9 @@ public enum KeyTable {
 
     private static let trust = [
         ConfigurationKey(
-            "trustStores.*.file", .file, nil, "PEM file of the trusted certificate authorities."),
+            "trustStores.*.file", .source, nil, "PEM file of the trusted certificate authorities."),
         ConfigurationKey(
-            "trustStores.*.sources", .files, "",
+            "trustStores.*.sources", .sources, "",
             "More PEM files, or directories with .pem, .crt and .cer files."),
         ConfigurationKey(
             "trustStores.*.mode", .choice(["standard", "aws-apigw"]), "standard",
@@ -228,8 +234,8 @@ public enum KeyTable {
             "revocation.issuers.*.certificate", .file, nil,
             "PEM file of an authority; the certificates it issued are checked with its lists."),
         ConfigurationKey(
-            "revocation.issuers.*.crls", .files, nil,
-            "Its revocation lists: paths of PEM or DER files, or of folders of them."),
+            "revocation.issuers.*.crls", .sources, nil,
+            "Its revocation lists: PEM or DER files, or folders of them."),
         ConfigurationKey(
             "revocation.issuers.*.whenStale", .choice(["closed", "grace", "open"]), "closed",
             "Without a list in force: refuse all, rely on the last one for a time, or accept all."

@@ -13,8 +13,8 @@ extension SettingsBuilder {
 
     private mutating func issuer(_ name: String, _ base: String) -> RevocationIssuerOptions {
         let certificate = reader.file(base + "certificate")
-        let paths = reader.files(base + "crls")
-        if paths.isEmpty {
+        let texts = reader.list(base + "crls")
+        if texts.isEmpty {
             reader.fail(base + "crls", "at least one path of a file or folder is required")
         }
         let choice = reader.choice(base + "whenStale")
@@ -28,8 +28,13 @@ extension SettingsBuilder {
             case "open": .open
             default: .closed
             }
-        return RevocationIssuerOptions(
-            name: name, certificate: certificate, lists: paths,
-            whenStale: policy)
+        var issuer = RevocationIssuerOptions(
+            name: name, certificate: certificate, lists: [], whenStale: policy)
+        // Each is judged for this issuer by itself.
+        issuer.lists = texts.map { text in
+            source(
+                text, base + "crls", owner: String(base.dropLast()), .revocation(issuer))
+        }
+        return issuer
     }
 }

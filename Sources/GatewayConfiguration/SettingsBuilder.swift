@@ -12,6 +12,7 @@ struct SettingsBuilder {
 
     mutating func build() {
         general()
+        sources()
         settings.upstreams = reader.names(below: "upstreams").map { upstream($0) }
         identitySets()
         settings.authorizers = reader.names(below: "authorizers").map { authorizer($0) }
@@ -157,11 +158,11 @@ struct SettingsBuilder {
     }
 
     mutating func trustStore(_ base: String) -> TrustStoreOptions {
-        var sources = reader.files(base + "sources")
-        if sources.isEmpty || reader.isGiven(base + "file") {
-            sources.insert(reader.file(base + "file"), at: 0)
+        var texts = reader.list(base + "sources").map { (text: $0, key: base + "sources") }
+        if texts.isEmpty || reader.isGiven(base + "file") {
+            texts.insert((reader.required(base + "file"), base + "file"), at: 0)
         }
-        var store = TrustStoreOptions(sources: sources)
+        var store = TrustStoreOptions(sources: [])
         store.mode = TrustStoreMode(rawValue: reader.choice(base + "mode")) ?? .standard
         store.maximumChainLength = reader.integer(base + "chainLength")
         store.securityLevel = reader.integer(base + "securityLevel")
@@ -174,6 +175,11 @@ struct SettingsBuilder {
         store.minimumECBits = reader.integer(base + "minimumECBits")
         store.signatureAlgorithms = reader.list(base + "signatureAlgorithms")
         if store.mode == .apiGateway { applyAPIGatewayRules(&store, base) }
+        let policy = trustPolicy(base, of: texts.count, store)
+        for (text, key) in texts where !text.isEmpty {
+            store.sources.append(
+                source(text, key, owner: String(base.dropLast()), .trust(policy)))
+        }
         let name = String(base.dropFirst("trustStores.".count).dropLast())
         settings.trustStores[name] = store
         return store

@@ -10,8 +10,7 @@ struct ValueReader {
     private(set) var files: [NamedFile] = []
 
     mutating func fail(_ path: String, _ message: String) {
-        let origin = values.entries[path]?.origin ?? nearest(path)
-        values.diagnostics.append(Diagnostic(origin: origin, path: path, message: message))
+        values.diagnostics.append(Diagnostic(origin: origin(path), path: path, message: message))
     }
 
     /// Where the closest named thing above `path` begins.
@@ -60,12 +59,25 @@ struct ValueReader {
     }
 
     /// The place of the file `text`, which the key `path` names.
-    private mutating func named(_ text: String, by path: String) -> String {
+    mutating func named(_ text: String, by path: String) -> String {
+        if SourceAddress.isAddress(text) { fail(path, "'\(text)': files for this are not fetched") }
         let place = text.hasPrefix("/") ? text : folder + text
-        let origin = values.entries[path]?.origin ?? nearest(path)
-        let file = NamedFile(path: place, key: path, origin: origin)
-        if !files.contains(file) { files.append(file) }
+        note(NamedFile(path: place, key: path, origin: origin(path)))
         return place
+    }
+
+    /// Notes that a key names `file`.
+    mutating func note(_ file: NamedFile) {
+        if !files.contains(file) { files.append(file) }
+    }
+
+    /// Where the value of the key `path` stands.
+    func origin(_ path: String) -> Origin { values.entries[path]?.origin ?? nearest(path) }
+
+    /// The place of what the key `path` names, which is not read as a file.
+    mutating func place(_ path: String) -> String {
+        let text = required(path)
+        return text.isEmpty || text.hasPrefix("/") ? text : folder + text
     }
 
     /// A file that need not be named.

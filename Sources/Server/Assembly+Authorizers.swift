@@ -46,8 +46,10 @@ extension Assembly {
         var anchors: Set<Fingerprint> = []
         for store in rule.trustStores {
             do throws(TLSConfigurationError) {
-                anchors.formUnion(
-                    try withContents(store).fingerprints(at: Clock.now().wallSeconds))
+                var store = withContents(store)
+                // Who is denied by a store is so the longer (S20).
+                if rule.rule.effect == .deny { store.suspended = [] }
+                anchors.formUnion(try store.fingerprints(at: Clock.now().wallSeconds))
             } catch {
                 throw GatewayError(
                     "rule '\(rule.rule.name)' of authorizer '\(authorizer.name)': \(error)")

@@ -64,7 +64,14 @@ struct Assembly {
         } catch {
             problems += revocationProblems(error)
         }
-        guard problems.isEmpty, let revocation else { throw GatewayError(problems) }
+        guard problems.isEmpty, let revocation else {
+            throw GatewayError(
+                problems.map { problem in
+                    var named = problem
+                    named.message = settings.naming(problem.message)
+                    return named
+                })
+        }
         for listener in settings.listeners { _ = try served(listener, WorkerTLS.stock, []) }
         for upstream in settings.upstreams { _ = try security(upstream, members: []) }
         return revocation
@@ -231,6 +238,7 @@ struct Assembly {
     /// The options with the bytes of the files that they name, as far as those were read.
     func withContents(_ options: TrustStoreOptions) -> TrustStoreOptions {
         var trust = options
+        trust.suspended = files.suspended.intersection(trust.sources)
         for source in trust.sources {
             trust.listings[source] = files.listing(source)
             for path in files.listing(source) ?? [source] {

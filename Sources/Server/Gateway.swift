@@ -17,7 +17,9 @@ public final class Gateway {
     /// The logger it was made with, at the level of the configuration.
     public let logger: Logger
     private let source: ConfigurationSource
+    private let sources: SourceKeepers
     private let fingerprint: [UInt8]
+    private let sourceFingerprint: [UInt8]
     private var assembly: Assembly
     private var threads: [Thread] = []
     private var mailboxes: [Mailbox<ControlMessage>] = []
@@ -39,9 +41,11 @@ public final class Gateway {
 
     /// Reads the configuration, and checks what can be checked before a socket is opened.
     public init(source: ConfigurationSource, logger start: Logger) throws(GatewayError) {
-        let attempt = Attempt(source)
+        sources = SourceKeepers(log: SourceLog(start))
+        let attempt = Attempt(source, sources)
         let settings = try attempt.settings.get()
         self.settings = settings
+        sourceFingerprint = Reloader.sourceFingerprint(settings, attempt.files)
         fingerprint = attempt.fingerprint
         assembly = Assembly(start: settings, files: attempt.files)
         self.source = source
@@ -72,14 +76,20 @@ public final class Gateway {
     /// How long a start waits for credentials for AWS. Without them what is asked of AWS fails.
     private static let credentialPatience = Nanoseconds.seconds(2)
 
-    /// Everything that `run` would load, without listening: what `postern check` does.
+    /// Everything that `run` would load, without listening: what `postern check` does. Sources are
+    /// fetched, and nothing of them is kept.
     public static func check(_ source: ConfigurationSource) throws(GatewayError) -> CheckFindings {
-        let attempt = Attempt(source)
+        let said = SaidOfSources()
+        let sources = SourceKeepers(
+            .check, log: SourceLog { if $0 >= .warning { said.add("warning: " + $1) } })
+        // Lists are read later.
+        defer { withExtendedLifetime(sources) {} }
+        let attempt = Attempt(source, sources)
         let settings = try attempt.settings.get()
         let assembly = Assembly(start: settings, files: attempt.files)
         try assembly.check()
         var findings = CheckFindings()
-        findings.warnings = assembly.trustStoreWarnings().map(\.description)
+        findings.warnings = said.lines + assembly.trustStoreWarnings().map(\.description)
         guard settings.needsAWSCredentials else { return findings }
         let loader = AWSCredentialLoader(
             environment: source.environment, fetcher: try fetcher())
@@ -93,6 +103,14 @@ public final class Gateway {
         return findings
     }
 
+    private final class SaidOfSources: Sendable {
+        private let said = Mutex<[String]>([])
+
+        var lines: [String] { said.withLock { $0 } }
+
+        func add(_ line: String) { said.withLock { $0.append(line) } }
+    }
+
     // MARK: Start
 
     /// Opens the listeners and starts the workers.
@@ -103,7 +121,9 @@ public final class Gateway {
         raiseLimits()
         let backend = try chooseBackend()
         let revocation = try assembly.check()
-        for problem in revocation.set.problems { logger.warning("revocation: \(problem)") }
+        for problem in revocation.set.problems {
+            logger.warning("revocation: \(settings.naming("\(problem)"))")
+        }
         for warning in assembly.trustStoreWarnings() { logger.warning("\(warning.text)") }
         if settings.needsAWSCredentials { credentials.begin(patience: Self.credentialPatience) }
         let sharedTLS = SharedTLS(settings.tls)
@@ -148,17 +168,19 @@ public final class Gateway {
             admin = try AdminServer(
                 address: address, metrics: metrics + [ownMetrics],
                 upstreams: assembly.upstreamNames, authorizers: assembly.slots.authorizers,
-                workers: mailboxes)
+                sources: sources, workers: mailboxes)
             logger.info("admin listener", metadata: ["address": "\(admin?.boundAddress ?? "")"])
         }
         controlPlane = try ControlPlane(
             Reloader(
-                source: source, fingerprint: fingerprint, assembly: assembly,
+                source: source, sources: sources, fingerprint: fingerprint,
+                sourceFingerprint: sourceFingerprint, assembly: assembly,
                 revocation: revocation,
                 members: members,
                 workers: zip(mailboxes, tls).map { Reloader.Worker(mailbox: $0, tls: $1) },
                 admin: admin, metrics: ownMetrics, credentials: credentials, logger: logger),
             notices: notices, logger: logger)
+        try sources.start { [controlPlane] in controlPlane?.sourcesHaveChanged() }
         return zip(settings.listeners, addresses).map { ($0.name, $1.text) }
     }
 
@@ -270,6 +292,7 @@ public final class Gateway {
         }
         controlPlane?.stop()
         credentials.stop()
+        sources.stop()
         for thread in threads { thread.join() }
         admin?.stop()
         if let logWriter, !logWriter.stop(within: .seconds(1)) {

@@ -3,7 +3,8 @@ public enum PrometheusText {
     /// Everything the workers counted, summed, or the largest of it. `upstreams` and `authorizers`
     /// are the names behind the positions; what positions of one name counted is summed as well.
     public static func render(
-        _ workers: [WorkerMetrics], upstreams: [String] = [], authorizers: [String] = []
+        _ workers: [WorkerMetrics], upstreams: [String] = [], authorizers: [String] = [],
+        sources: [SourceReading] = []
     ) -> String {
         var text = ""
         func sum(_ index: Int) -> UInt64 { workers.reduce(0) { $0 &+ $1.cell(index) } }
@@ -27,7 +28,7 @@ public enum PrometheusText {
                 text += "\(metric.name){upstream=\"\(escaped(name))\"} \(total)\n"
             }
         }
-        text += render(workers, authorizers)
+        text += render(workers, authorizers) + render(sources)
         func table(_ name: String, _ help: String, _ label: String, _ rows: [(String, Int)]) {
             header(name, "counter", help)
             for (value, index) in rows { text += "\(name){\(label)=\"\(value)\"} \(sum(index))\n" }
@@ -90,6 +91,21 @@ public enum PrometheusText {
                 }
                 let value = metric.isTime ? "\(Double(total) / 1e6)" : "\(total)"
                 text += "\(metric.name){authorizer=\"\(escaped(name))\"} \(value)\n"
+            }
+        }
+        return text
+    }
+
+    /// What is known of sources that are fetched.
+    private static func render(_ sources: [SourceReading]) -> String {
+        var text = ""
+        for metric in SourceMetric.allCases where !sources.isEmpty {
+            let kind = metric.isGauge ? "gauge" : "counter"
+            text += "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(kind)\n"
+            for reading in sources {
+                text +=
+                    "\(metric.name){owner=\"\(escaped(reading.owner))\","
+                    + "source=\"\(escaped(reading.source))\"} \(reading[metric])\n"
             }
         }
         return text

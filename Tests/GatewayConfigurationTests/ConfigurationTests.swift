@@ -82,7 +82,8 @@ private func minimal() throws -> String {
         var count = 0
         for key in KeyTable.keys where key.kind.allowed.contains("500ms") {
             count += 1
-            let path = key.pattern.replacing("*", with: "backend")
+            let isOfTrust = key.pattern.hasPrefix("trustStores.")
+            let path = key.pattern.replacing("*", with: isOfTrust ? "clients" : "backend")
             let mayBeZero = key.kind.allowed.hasSuffix(" or 0")
             let isExternal = KeyTable.externalAuthorizers.contains { $0.pattern == key.pattern }
             let others =

@@ -11,7 +11,8 @@ final class ReloadedGateway {
     /// `extra` makes more YAML, at the left margin, of the files' path; `prepare` may change them
     /// before the start.
     init(
-        _ loop: LoopKind, _ overrides: [String] = [], extra: (String) -> String = { _ in "" },
+        _ loop: LoopKind, _ overrides: [String] = [], environment: [String: String] = [:],
+        extra: (String) -> String = { _ in "" },
         prepare: (String) throws -> Void = { _ in }
     ) throws {
         let files = NSTemporaryDirectory() + "postern-reload-\(UUID().uuidString)"
@@ -26,6 +27,7 @@ final class ReloadedGateway {
         try prepare(files)
         gateway = try GatewayUnderTest(
             loop, ["admin.address=unix:\(admin)"] + overrides, workers: 2, log: true,
+            environment: environment,
             configuration: { upstream, folder in
                 GatewayUnderTest.oneVirtualHost(upstream: upstream, folder: folder)
                     .replacingOccurrences(of: source, with: files) + "\n" + extra(files)

@@ -18,6 +18,20 @@ import Testing
         }
     }
 
+    @Test("sources have their metrics, by whose they are and their address") func sources() {
+        let reading = SourceReading(owner: "trustStores.a", source: "s3://b/\"k\"") {
+            UInt64($0.rawValue) + 10
+        }
+        let text = PrometheusText.render([], sources: [reading])
+        #expect(!PrometheusText.render([]).contains("postern_source_"))
+        for (index, metric) in SourceMetric.allCases.enumerated() {
+            #expect(metric.name.hasPrefix("postern_source_") && !metric.help.isEmpty)
+            #expect(metric.name.hasSuffix("_total") == !metric.isGauge, "\(metric.name)")
+            let labels = "{owner=\"trustStores.a\",source=\"s3://b/\\\"k\\\"\"}"
+            #expect(text.contains("\n\(metric.name)\(labels) \(10 + index)\n"))
+        }
+    }
+
     @Test("the exposition parses, sums the workers, and its histograms are cumulative")
     func exposition() throws {
         let (one, two) = (WorkerMetrics(), WorkerMetrics())

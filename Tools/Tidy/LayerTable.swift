@@ -25,8 +25,8 @@ enum LayerTable {
         "GatewayConfiguration": Row(
             4,
             [
-                "CYAML", "EventLoop", "TLS", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization",
+                "CYAML", "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry",
+                "Identity", "Authorization",
             ]),
         "Proxy": Row(
             4,
@@ -38,8 +38,8 @@ enum LayerTable {
         "Server": Row(
             5,
             [
-                "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Telemetry", "Identity",
-                "Authorization", "GatewayConfiguration", "Proxy", "Fetch",
+                "EventLoop", "TLS", "Crypto", "HTTP", "Upstream", "Fetch", "Telemetry",
+                "Identity", "Authorization", "GatewayConfiguration", "Proxy",
             ]),
         "postern": Row(
             5,

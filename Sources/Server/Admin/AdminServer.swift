@@ -16,15 +16,17 @@ final class AdminServer: Sendable {
     /// Names of the upstreams and of the external authorizers, in the order of their counters.
     private let workers: [Mailbox<ControlMessage>]
     private let names: Mutex<(upstreams: [String], authorizers: [String])>
+    private let sources: SourceKeepers
     private let ready = Atomic<Bool>(true)
     private let stopping = Atomic<Bool>(false)
     let boundAddress: String
 
     init(
         address: SocketAddress, metrics: [WorkerMetrics], upstreams: [String],
-        authorizers: [String], workers: [Mailbox<ControlMessage>]
+        authorizers: [String], sources: SourceKeepers, workers: [Mailbox<ControlMessage>]
     ) throws(GatewayError) {
         self.metrics = metrics
+        self.sources = sources
         self.workers = workers
         names = Mutex((upstreams, authorizers))
         do throws(SystemError) {
@@ -98,7 +100,9 @@ final class AdminServer: Sendable {
             let (upstreams, authorizers) = names.withLock { $0 }
             send(
                 connection, "200 OK",
-                PrometheusText.render(metrics, upstreams: upstreams, authorizers: authorizers))
+                PrometheusText.render(
+                    metrics, upstreams: upstreams, authorizers: authorizers,
+                    sources: sources.readings))
         case "/healthz": send(connection, "200 OK", "ok\n")
         case "/readyz":
             isReady

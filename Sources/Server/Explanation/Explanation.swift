@@ -65,7 +65,10 @@ public struct Explanation {
     ) throws(GatewayError) {
         self.question = question
         time = question.time ?? Clock.now().wallSeconds
-        let attempt = Attempt(source)
+        let sources = SourceKeepers(.explanation, log: SourceLog { _, _ in })
+        // Lists are read later.
+        defer { withExtendedLifetime(sources) {} }
+        let attempt = Attempt(source, sources)
         let settings = try attempt.settings.get()
         if let name = question.listener,
             !settings.listeners.contains(where: { $0.name == name })

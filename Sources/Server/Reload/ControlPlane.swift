@@ -54,16 +54,22 @@ final class ControlPlane: Sendable {
     var drainTimeout: Nanoseconds { Nanoseconds(drainNanoseconds.load(ordering: .relaxed)) }
 
     /// Asks for a reload. Returns at once.
-    func reload() { wake() }
+    func reload() { wake(.reload) }
+
+    /// Asks for a look at the sources that are fetched. Returns at once.
+    func sourcesHaveChanged() { wake(.sources) }
 
     /// Ends the thread, after what it is at.
     func stop() {
         isStopping.store(true, ordering: .releasing)
-        wake()
+        wake(.stop)
     }
 
-    private func wake() {
-        var byte: UInt8 = 0
+    /// What wakes the thread.
+    private enum Call: UInt8 { case stop, reload, sources }
+
+    private func wake(_ call: Call) {
+        var byte = call.rawValue
         _ = unsafe write(wakeWriter, &byte, 1)
     }
 
@@ -77,12 +83,15 @@ final class ControlPlane: Sendable {
         // What changed before it was watched is looked at once.
         var isChanged = !reloader.watchedPaths.isEmpty
         var isAsked = false
+        var areSourcesChanged = reloader.hasSources
         var isResting = false
         var burst: (since: Instant, until: Instant)?
         while !isStopping.load(ordering: .acquiring) {
-            if isChanged || isAsked {
+            if isChanged || isAsked || areSourcesChanged {
                 let watched = reloader.watchedPaths
-                if reloader.reload(isAsked ? .signal : .watch) { resolver = applied(reloader) }
+                let trigger: Reloader.Trigger =
+                    isAsked ? .signal : isChanged ? .watch : .sources
+                if reloader.reload(trigger) { resolver = applied(reloader) }
                 // Other folders may lead to the same files now, and there may be other files, which
                 // may have changed between being read and being watched.
                 watcher?.watch(reloader.watchedPaths)
@@ -94,7 +103,8 @@ final class ControlPlane: Sendable {
                 milliseconds: isPaused
                     ? Self.pollInterval : isChanged ? 0 : Self.pause(resolver, reloader))
             logNotices(logger)
-            isAsked = news.isAsked
+            isAsked = news.calls.contains(.reload)
+            areSourcesChanged = news.calls.contains(.sources)
             isResting = news.hasEvents
             let now = Clock.monotonic()
             if watcher?.drain() ?? false {
@@ -150,15 +160,19 @@ final class ControlPlane: Sendable {
     /// Waits for a wake-up, events of `watcher`, or the time.
     private func wait(
         for watcher: FileWatcher?, milliseconds: Int32
-    ) -> (isAsked: Bool, hasEvents: Bool) {
+    ) -> (calls: Set<Call>, hasEvents: Bool) {
         var polled = [
             pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0),
             pollfd(fd: watcher?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         ]
-        guard unsafe poll(&polled, 2, milliseconds) > 0 else { return (false, false) }
+        guard unsafe poll(&polled, 2, milliseconds) > 0 else { return ([], false) }
         var bytes = [UInt8](repeating: 0, count: 64)
-        var isAsked = false
-        while unsafe read(wakeReader, &bytes, bytes.count) > 0 { isAsked = true }
-        return (isAsked, polled[1].revents != 0)
+        var calls: Set<Call> = []
+        while true {
+            let count = unsafe read(wakeReader, &bytes, bytes.count)
+            guard count > 0 else { break }
+            calls.formUnion(bytes[..<count].compactMap { Call(rawValue: $0) })
+        }
+        return (calls, polled[1].revents != 0)
     }
 }

@@ -10,13 +10,16 @@ struct FileContents: Sendable {
 
     private var results: [String: Result<[UInt8], FileBytes.Unreadable>] = [:]
     private var listings: [String: [String]] = [:]
+    /// Those that count for nothing for now (S20).
+    private(set) var suspended: Set<String> = []
 
     /// Nothing read.
     init() {}
 
     /// Reads the files at `paths`; of those that are among `trusted` and folders, the certificates
-    /// in them.
-    init(reading paths: [String], trusted: [String] = []) {
+    /// in them. Those of `suspended` count for nothing.
+    init(reading paths: [String], trusted: [String] = [], suspended: Set<String> = []) {
+        self.suspended = suspended
         for path in trusted {
             listings[path] = (try? FileBytes.names(in: path))?
                 .filter(TrustStoreOptions.isCertificate).map { path + "/" + $0 }
@@ -48,7 +51,8 @@ struct FileContents: Sendable {
     /// Changes whenever a file's bytes, or whether it can be read, have changed, or what is in a
     /// folder.
     var fingerprint: [UInt8] {
-        var digests = listings.keys.sorted().flatMap { SHA256.hash(Array($0.utf8)) }
+        var digests = (listings.keys.sorted() + suspended.sorted())
+            .flatMap { SHA256.hash(Array($0.utf8)) }
         for (path, result) in results.sorted(by: { $0.key < $1.key }) {
             digests += SHA256.hash(Array(path.utf8))
             switch result {
@@ -57,6 +61,14 @@ struct FileContents: Sendable {
             }
         }
         return SHA256.hash(digests)
+    }
+
+    /// The same, of the files at `paths` alone.
+    func only(_ paths: [String]) -> FileContents {
+        var part = FileContents()
+        for path in paths { part.results[path] = results[path] }
+        part.suspended = suspended.intersection(paths)
+        return part
     }
 
     /// Whether `path` leads to a file, and not to a pipe or a device.

@@ -16,6 +16,8 @@ struct Reloader: Sendable {
         case signal
         /// The watcher: a reload only if a file's bytes are not what they were.
         case watch
+        /// Who keeps the sources that are fetched: the same, for their sake.
+        case sources
     }
 
     /// A worker, as it is seen from here.
@@ -25,6 +27,7 @@ struct Reloader: Sendable {
     }
 
     let source: ConfigurationSource
+    private let sources: SourceKeepers
     private let workers: [Worker]
     private let admin: AdminServer?
     private let metrics: WorkerMetrics
@@ -40,6 +43,8 @@ struct Reloader: Sendable {
     private var addresses: [Int: [ResolvedMember]]
     /// Of everything that the last attempt read, good or bad.
     private var fingerprint: [UInt8]
+    /// Of the sources of trust that are fetched, as they are served by.
+    private var sourceFingerprint: [UInt8]
     /// Whether the last attempt was refused: then it is made again when what it says of revocation
     /// has changed, too.
     private var isRefused = false
@@ -55,12 +60,15 @@ struct Reloader: Sendable {
     /// A reloader for a gateway that has just started by `assembly`, made of what has
     /// `fingerprint`. `metrics` are its own.
     init(
-        source: ConfigurationSource, fingerprint: [UInt8], assembly: Assembly,
+        source: ConfigurationSource, sources: SourceKeepers, fingerprint: [UInt8],
+        sourceFingerprint: [UInt8], assembly: Assembly,
         revocation: LoadedRevocation, members: [[ResolvedMember]], workers: [Worker],
         admin: AdminServer?,
         metrics: WorkerMetrics, credentials: AWSCredentialProvider, logger: Logger
     ) {
         self.source = source
+        self.sources = sources
+        self.sourceFingerprint = sourceFingerprint
         self.assembly = assembly
         self.workers = workers
         self.admin = admin
@@ -82,8 +90,15 @@ struct Reloader: Sendable {
         guard assembly.settings.reloadWatch else { return [] }
         let revocation = LoadedRevocation.paths(assembly.settings.revocation)
         let others = isRereadable ? [source.file] + named : []
-        return (others + revocation).map(FileWatcher.absolute)
+        // Who keeps the mirrors tells of them.
+        let mirrors = Set(assembly.settings.remoteSources.map(\.path))
+        return (others + revocation).filter { path in
+            !mirrors.contains { path.hasPrefix($0) }
+        }.map(FileWatcher.absolute)
     }
+
+    /// Whether anything is fetched.
+    var hasSources: Bool { !assembly.settings.remoteSources.isEmpty }
 
     /// Tells all workers the addresses that an upstream's names were found to have.
     mutating func resolved(_ place: Int, _ members: [ResolvedMember]) {
@@ -96,14 +111,47 @@ struct Reloader: Sendable {
     ///
     /// - Returns: whether there is a new generation.
     mutating func reload(_ trigger: Trigger) -> Bool {
-        if trigger == .signal { credentials.refresh() }
-        if trigger == .signal || isRereadable, reloadConfiguration(trigger) { return true }
+        if trigger == .signal {
+            credentials.refresh()
+            sources.pollSoon()
+        }
+        // Of a file that is not watched, its sources tell nothing.
+        let isDue = trigger != .sources || assembly.settings.reloadWatch
+        if trigger == .signal || (isRereadable && isDue), reloadConfiguration(trigger) {
+            return true
+        }
+        if refreshTrust() { return true }
         refreshRevocation(trigger)
         return false
     }
 
+    /// Publishes what sources of trust say now, by the configuration that is served by: it counts
+    /// even while there is no other, or none is looked for.
+    private mutating func refreshTrust() -> Bool {
+        let settings = assembly.settings
+        let mirrors = FileContents(
+            reading: settings.remoteSources.filter(\.isOfTrust).map(\.path),
+            suspended: sources.suspended)
+        guard Self.sourceFingerprint(settings, mirrors) != sourceFingerprint else { return false }
+        do throws(GatewayError) {
+            try publish(settings, Attempt.files(of: settings, sources), .watch)
+            report([])
+            publishMetrics()
+            return true
+        } catch {
+            metrics.increment(.configurationReloadFailures)
+            for line in error.lines { logger.error("sources: \(line)") }
+            return false
+        }
+    }
+
+    /// Changes with the sources of trust that are fetched, as `files` has them.
+    static func sourceFingerprint(_ settings: GatewaySettings, _ files: FileContents) -> [UInt8] {
+        files.only(settings.remoteSources.filter(\.isOfTrust).map(\.path)).fingerprint
+    }
+
     private mutating func reloadConfiguration(_ trigger: Trigger) -> Bool {
-        let attempt = Attempt(source)
+        let attempt = Attempt(source, sources)
         if case .success(let wanted) = attempt.settings {
             // Of a configuration that is refused, too: a file that makes it good is waited for.
             let files = assembly.settings.files + wanted.files
@@ -177,6 +225,8 @@ struct Reloader: Sendable {
         if settings.needsAWSCredentials { credentials.begin() }
         generation += 1
         assembly = next.withoutFiles
+        sourceFingerprint = Self.sourceFingerprint(settings, files)
+        sources.settle(settings)
         take(revocation)
         for (place, found) in zip(places, members) { addresses[place] = found }
         admin?.setNames(upstreams: next.upstreamNames, authorizers: slots.authorizers)
@@ -197,7 +247,7 @@ struct Reloader: Sendable {
         } catch {
             metrics.increment(.configurationReloadFailures)
             metrics.set(.revocationProblems, 1)
-            logger.error("revocation: \(error)")
+            logger.error("revocation: \(assembly.settings.naming("\(error)"))")
             logger.error("what is revoked has not changed")
             return
         }
@@ -215,7 +265,9 @@ struct Reloader: Sendable {
 
     private mutating func take(_ loaded: LoadedRevocation) {
         if loaded.set !== revocation.set {
-            for problem in loaded.set.problems { logger.warning("revocation: \(problem)") }
+            for problem in loaded.set.problems {
+                logger.warning("revocation: \(assembly.settings.naming("\(problem)"))")
+            }
             // What the source said before goes on.
             if !loaded.set.problems.isEmpty { metrics.increment(.configurationReloadFailures) }
         }
@@ -270,7 +322,8 @@ struct Attempt {
         (try? settings.get()).map { LoadedRevocation.fingerprint($0.revocation) } ?? []
     }
 
-    init(_ source: ConfigurationSource) {
+    /// Reads what `source` says, and what it says is fetched from `sources`.
+    init(_ source: ConfigurationSource, _ sources: SourceKeepers) {
         let configuration = FileContents(reading: [source.file])
         guard let text = configuration.bytes(source.file) else {
             let reason = configuration.failure(source.file) ?? ""
@@ -284,19 +337,38 @@ struct Attempt {
             fingerprint = configuration.fingerprint
             return
         }
-        do throws(DiagnosticList) {
-            let settings = try source.load(text)
-            files = FileContents(
-                reading: settings.files.filter { !$0.isOfRevocation }.map(\.path),
-                trusted: settings.virtualHosts.flatMap { $0.trust?.sources ?? [] }
-                    + settings.authorizers.flatMap { authorizer in
-                        authorizer.rules.flatMap(\.trustStores).flatMap(\.sources)
-                    })
+        do throws(GatewayError) {
+            let settings = try Self.settings(source, text, sources)
+            let missing = sources.follow(settings)
+            guard missing.isEmpty else { throw GatewayError(missing) }
+            files = Self.files(of: settings, sources)
             self.settings = .success(settings)
         } catch {
-            settings = .failure(GatewayError(error.diagnostics))
+            settings = .failure(error)
             files = FileContents()
         }
         fingerprint = configuration.fingerprint + files.fingerprint
+    }
+
+    private static func settings(
+        _ source: ConfigurationSource, _ text: [UInt8], _ sources: SourceKeepers
+    ) throws(GatewayError) -> GatewaySettings {
+        do throws(DiagnosticList) {
+            let settings = try source.load(text)
+            guard let folder = try? sources.folder(for: settings) else { return settings }
+            return try source.keepingSources(in: folder).load(text)
+        } catch {
+            throw GatewayError(error.diagnostics)
+        }
+    }
+
+    /// The files that `settings` name, as they are now.
+    static func files(of settings: GatewaySettings, _ sources: SourceKeepers) -> FileContents {
+        FileContents(
+            reading: settings.files.filter { !$0.isOfRevocation }.map(\.path),
+            trusted: settings.virtualHosts.flatMap { $0.trust?.sources ?? [] }
+                + settings.authorizers.flatMap { authorizer in
+                    authorizer.rules.flatMap(\.trustStores).flatMap(\.sources)
+                }, suspended: sources.suspended)
     }
 }

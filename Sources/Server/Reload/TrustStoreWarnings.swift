@@ -14,7 +14,7 @@ extension Assembly {
         return settings.trustStores.sorted { $0.key < $1.key }.flatMap { name, options in
             let found = withContents(options).warnings(at: now)
             var lines = found.prefix(Self.warningLimit).map { warning in
-                diagnostic("\(warning)", on: warning.path, of: name)
+                diagnostic(settings.naming("\(warning)"), on: warning.path, of: name)
             }
             if let last = lines.last, found.count > lines.count {
                 let more = "\(found.count - lines.count) more warnings of this store are left out"

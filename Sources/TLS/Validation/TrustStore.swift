@@ -23,6 +23,7 @@ final class TrustStore {
 
     /// Loads what `options` names. Fatal when there is nothing in it that could be an anchor
     /// today: an empty store would refuse everybody, and nobody wants the system's roots instead.
+    /// A store with a source that is suspended may do that.
     init(_ options: TrustStoreOptions, at now: Int64) throws(TLSConfigurationError) {
         var encodings: [UInt8] = []
         var fingerprints: Set<Fingerprint> = []
@@ -52,13 +53,14 @@ final class TrustStore {
         }
         digest = Fingerprint(of: encodings)
         self.fingerprints = fingerprints
+        let isSuspended = !options.suspended.isDisjoint(with: options.sources)
         let subject = options.sources.joined(separator: ", ")
-        guard anchors > 0 else {
+        guard anchors > 0 || isSuspended else {
             throw TLSConfigurationError(
                 subject, "contains no self-signed certificate, so nothing could be an anchor",
                 advice: "add the root, or allow partial chains")
         }
-        guard expired < anchors else {
+        guard expired < anchors || isSuspended else {
             throw TLSConfigurationError(
                 subject, "all anchors have expired", advice: "name a store with a valid anchor")
         }
@@ -89,7 +91,7 @@ final class TrustStore {
         of options: TrustStoreOptions
     ) throws(TLSConfigurationError) -> [String] {
         var files: [String] = []
-        for source in options.sources {
+        for source in options.sources where !options.suspended.contains(source) {
             guard let found = options.listings[source] ?? listing(source) else {
                 files.append(source)
                 continue

@@ -17,6 +17,9 @@ public struct TrustStoreOptions: Sendable, Hashable {
     public var contents: [String: [UInt8]] = [:]
     /// The files of those of `sources` that are directories and were listed already, by directory.
     public var listings: [String: [String]] = [:]
+    /// Those of `sources` that count for nothing until further notice, as nobody has been able to
+    /// say for too long that they are still right (S20). A store may be empty for that.
+    public var suspended: Set<String> = []
     /// Whose rules hold beside the following.
     public var mode = TrustStoreMode.standard
     /// Most certificates in a chain, leaf and anchor included (S09).
@@ -48,11 +51,12 @@ public struct TrustStoreOptions: Sendable, Hashable {
     /// Trust in the certificates of all `sources`.
     public init(sources: [String]) { self.sources = sources }
 
-    /// The rules alone: the same without anything that was read for them.
+    /// The rules alone: the same without anything that was read for them, or found out since.
     public var withoutContents: TrustStoreOptions {
         var rules = self
         rules.contents = [:]
         rules.listings = [:]
+        rules.suspended = []
         return rules
     }
 
