@@ -68,8 +68,15 @@ extension Session {
         let found =
             isKnown ? verdicts : host.verdicts(on: identity.peer?.validated, at: now)
         let route = host.routes[index]
+        guard route.allowsWebSocket else {
+            retire(.configurationChanged, &turn)
+            return false
+        }
+        let asked = route.externalAuthorizer.flatMap { newest.authorizers[$0]?.options.name }
         guard route.policy == nil || found?[index].isAllowed ?? false,
-            route.requirement == .none || identity.isVerified
+            route.requirement == .none || identity.isVerified,
+            // A service that was never asked has allowed nothing.
+            asked == nil || asked == authorizer?.options.name
         else {
             retire(.authorizationLost, &turn)
             return false

@@ -1,13 +1,14 @@
 import Authorization
 import Core
-import Foundation
 import Proxy
 import Telemetry
+import TestSupport
 import Testing
 
 @Suite("S19 a tunnel ends when the rules of its route refuse its client")
 struct RuleTunnelTests {
-    private let now = Int64(Date().timeIntervalSince1970)
+    /// Whatever the tests before took: the ages of certificates are counted from here.
+    private let now = TestPKI.now
     private static let upgrade =
         "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
         + "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -86,6 +87,22 @@ struct RuleTunnelTests {
         #expect(try test.reload(prefix: "/elsewhere") == [], "a route is known by its name")
         #expect(try test.reload(route: "another") == Self.cut)
         #expect(test.reason == .configurationChanged)
+    }
+
+    @Test("S19 after a reload that forbids WebSockets") func forbidden() throws {
+        let test = try tunnel()
+        #expect(try test.reload(allowsWebSocket: false) == Self.cut)
+        #expect(test.reason == .configurationChanged)
+    }
+
+    @Test("S19 after a reload that has an authorizer asked who never was") func unasked() throws {
+        let authorizer = ExternalAuthorizer(
+            ExternalAuthorizerOptions(
+                name: "service", upstream: 0, counters: 0,
+                service: .http(try SubrequestOptions(host: "service"))))
+        let test = try tunnel()
+        #expect(try test.reload(authorizer: authorizer) == Self.cut)
+        #expect(test.reason == .authorizationLost)
     }
 
     @Test("S19 rules that change before the 101 count for the tunnel") func lateAnswer() throws {

@@ -96,14 +96,16 @@ final class SessionUnderTest {
         host: String = "main", route: String = "all", prefix: String = "/",
         admission: Admission = .open,
         headers: IdentityHeaderSet? = nil, routeHeaders: [IdentityHeaderSet] = [],
-        policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil
+        policy: RoutePolicy? = nil, authorizer: ExternalAuthorizer? = nil,
+        allowsWebSocket: Bool = true
     ) throws -> [Action] {
         let headers =
             try headers
             ?? IdentityHeaderSet([IdentityHeader(name: "X-Client-Cert-Sub", format: "subject")])
         let table = try Self.table(
             headers, routeHeaders: routeHeaders, host: host, route: route, prefix: prefix,
-            admission: admission, policy: policy, authorizer: authorizer, allowsWebSocket: true)
+            admission: admission, policy: policy, authorizer: authorizer,
+            allowsWebSocket: allowsWebSocket)
         session.replaceTable(table, &turn)
         return actions()
     }

@@ -8,7 +8,8 @@ public final class TestPKI {
     /// Where the files are.
     public let folder: String
     private let root: CertificateAuthority
-    private static let now = Int64(Date().timeIntervalSince1970)
+    /// Seconds since 1970 when the certificates were made.
+    public static let now = Int64(Date().timeIntervalSince1970)
 
     /// A CA, and a server for `localhost`.
     public init() throws {
