@@ -3,18 +3,6 @@ import TestSupport
 import Testing
 
 @Suite("a trust store is fetched from another's S3", .serialized) struct TrustIsFetchedFromMoto {
-    /// Moto's S3, with a bucket of versioned objects.
-    private static let script = """
-        import os, sys, time
-        from moto.server import ThreadedMotoServer
-        server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
-        server.start()
-        with open(sys.argv[1] + '/new', 'w') as file:
-            file.write(str(server.get_host_and_port()[1]))
-        os.rename(sys.argv[1] + '/new', sys.argv[1] + '/port')
-        time.sleep(3600)
-        """
-
     /// Moto knows the service by this, and does not verify it.
     private static let routing =
         "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/s3/aws4_request, SignedHeaders=host, "
@@ -37,7 +25,7 @@ import Testing
 
     @Test("the newest version counts, or the one that is named", arguments: LoopKind.allCases)
     func versions(loop: LoopKind) throws {
-        let moto = try PythonService("moto") { _ in Self.script }
+        let moto = try PythonService("moto") { _ in MotoServer.script }
         _ = try send(moto, "PUT", "/certificates", Data())
         let versioning = """
             <VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">\
@@ -77,7 +65,7 @@ import Testing
     }
 
     @Test("what S3 says of a mistake is repeated, at the key") func mistakes() throws {
-        let moto = try PythonService("moto") { _ in Self.script }
+        let moto = try PythonService("moto") { _ in MotoServer.script }
         _ = try send(moto, "PUT", "/certificates", Data())
         let test = try ReloadedGateway(.epoll)
         for (source, code) in [

@@ -37,15 +37,29 @@ final class SampleGateway {
         return path
     }()
 
+    /// Two certificates of one authority `CN=middle`, from both roots.
+    static func intermediates(in folder: String) throws -> String {
+        try ["rootca", "otherca"].map { root in
+            let made = try GatewayUnderTest.shell([
+                GatewayUnderTest.binary, "certificates", "ca", "--ca",
+                "\(certificates)/\(root).pem", "--ca-key", "\(certificates)/\(root).key",
+                "--subject", "CN=middle", "--name", "below-\(root)", "--out", folder,
+            ])
+            try #require(made.status == 0, "\(made.text)")
+            return try String(contentsOfFile: "\(folder)/below-\(root).pem", encoding: .utf8)
+        }.joined()
+    }
+
     let endpoint: FunctionEndpoint
     let gateway: GatewayUnderTest
-    /// The trust store's file.
+    /// A file that is the trust store, where that is not in S3.
     let trustStore: String
 
-    /// `overrides` are settings of the gateway, `credentials` its variables.
+    /// `overrides` are settings of the gateway, `credentials` its variables. The trust store is in
+    /// the S3 that `moto` is, or else a file.
     init(
         _ loop: LoopKind, endpoint: FunctionEndpoint, _ overrides: [String] = [],
-        credentials: [String: String] = FunctionEndpoint.credentials
+        credentials: [String: String] = FunctionEndpoint.credentials, moto: MotoServer? = nil
     ) throws {
         self.endpoint = endpoint
         let folder = NSTemporaryDirectory() + "postern-sample-\(UUID().uuidString)"
@@ -54,16 +68,20 @@ final class SampleGateway {
         try FileManager.default.copyItem(
             atPath: Self.certificates + "/rootca.pem", toPath: trustStore)
         var text = try String(contentsOfFile: Self.source + "/postern.yaml", encoding: .utf8)
+        let object = "s3://sample-truststore/truststore.pem"
         let replacements = [
             ("0.0.0.0:8443", "127.0.0.1:0"), ("127.0.0.1:9001", endpoint.address),
-            ("certificates/truststore.pem", trustStore),
+            (object, moto == nil ? trustStore : object),
+            ("127.0.0.1:5000", moto?.address ?? "127.0.0.1:5000"),
+            ("stateDirectory: state", "stateDirectory: \(folder)/state"),
+            ("pollInterval: 60s", "pollInterval: 200ms"),
             ("certificates/server", Self.certificates + "/localhost"),
         ]
         for (old, new) in replacements {
             try #require(text.contains(old), "\(old) in the sample's configuration")
             text = text.replacingOccurrences(of: old, with: new)
         }
-        gateway = try GatewayUnderTest(loop, overrides, environment: credentials) {
+        gateway = try GatewayUnderTest(loop, overrides, log: true, environment: credentials) {
             [text] upstream, _ in
             text.replacingOccurrences(of: "127.0.0.1:3000", with: upstream)
         }
@@ -72,6 +90,11 @@ final class SampleGateway {
     deinit {
         try? FileManager.default.removeItem(
             atPath: (trustStore as NSString).deletingLastPathComponent)
+    }
+
+    /// What the gateway has logged.
+    var log: String {
+        (try? String(contentsOfFile: gateway.folder + "/log", encoding: .utf8)) ?? ""
     }
 
     /// What curl prints of `GET /sayhello` with the certificate of `client`, headers included.

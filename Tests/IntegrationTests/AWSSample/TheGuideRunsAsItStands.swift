@@ -48,7 +48,7 @@ import Testing
             atPath: folder + "/bin", withIntermediateDirectories: true)
         try FileManager.default.createSymbolicLink(
             atPath: folder + "/bin/postern", withDestinationPath: GatewayUnderTest.binary)
-        let ports = ["8443", "3000", "9001"]
+        let ports = ["8443", "3000", "9001", "5000"]
         for (port, free) in zip(ports, try Self.freePorts(ports.count)) {
             for file in ["README.md", "postern.yaml"] {
                 let path = folder + "/" + file
