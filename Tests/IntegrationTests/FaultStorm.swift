@@ -81,7 +81,7 @@ struct FaultStorm {
     // MARK: Scripts
 
     /// Responses read one by one; an end without close_notify is a cut, never an end.
-    private static let reader = """
+    static let reader = """
         import json, os, random, signal, struct, threading, time
         class Cut(Exception): pass
         def strict():
