@@ -16,27 +16,12 @@ struct AuthorizerStorm {
         let gateway = try GatewayUnderTest(
             loop, ["admin.address=unix:\(admin)"],
             configuration: service.configuration("timeout: 3s\n    cacheLifetime: \(lifetime)"))
-        _ = try gateway.curl("/allow/first")
-        let before = try Leftovers(of: gateway, admin: admin, within: 5) { $0.clients == 0 }
-        let seed = UInt64.random(in: 0...UInt64.max)
-        let answer = try gateway.python(
-            FaultStorm.reader + "\nSEED, COUNT = \(seed), \(Self.connections)\n" + Self.storm)
-        #expect(answer.status == 0, "seed \(seed): \(answer.text.suffix(2_000))")
-        #expect(gateway.isRunning)
-        let after = try Leftovers(of: gateway, admin: admin, within: 15) {
-            $0.clients == 0 && $0.buffers == before.buffers
-        }
-        #expect(after.clients == 0, "seed \(seed)")
-        #expect(after.buffers == before.buffers, "seed \(seed)")
-        #expect(
-            after.descriptors - after.upstreams <= before.descriptors - before.upstreams,
-            "seed \(seed): \(before) became \(after)")
+        _ = try Storm.rage(
+            over: gateway, admin: admin, connections: Self.connections, Self.storm)
     }
 
     /// What comes of a request stands in its path, for whoever asks.
     private static let storm = """
-        import collections
-        counts, failures, lock = collections.Counter(), [], threading.Lock()
         expected = dict(allow=200, pieces=200, hints=200, drip=200, once=200, deny=403,
                         unknown=401, boom=503, login=503, illegal=503, garbage=503,
                         endless=503, close=503)
@@ -82,23 +67,5 @@ struct AuthorizerStorm {
             time.sleep(random.random() / 50)
             (reset if random.random() < 0.7 else socket.socket.close)(r.s)
         kinds = [pipelined, pipelined, one_by_one, upload, leave]
-        def lane(number):
-            chance = random.Random(SEED + number)
-            for i in range(number, COUNT, 16):
-                kind = chance.choice(kinds)
-                try:
-                    r = Reader(strict())
-                    outcome = kind(r, chance, 'c%d' % i) or 'fine'
-                    r.s.close()
-                except Exception as e:
-                    outcome = 'failed'
-                    with lock: failures.append((i, kind.__name__, repr(e)))
-                with lock: counts[kind.__name__ + ' ' + outcome] += 1
-        lanes = [threading.Thread(target=lane, args=(n,)) for n in range(16)]
-        for t in lanes: t.start()
-        for t in lanes: t.join()
-        s.close()
-        print(len(failures), failures[:5], dict(counts))
-        sys.exit(bool(failures))
         """
 }

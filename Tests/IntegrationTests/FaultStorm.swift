@@ -11,25 +11,12 @@ struct FaultStorm {
     func storm(loop: LoopKind) throws {
         let socket = NSTemporaryDirectory() + "pa-\(UUID().uuidString.prefix(8))"
         let gateway = try GatewayUnderTest(loop, ["admin.address=unix:\(socket)"])
-        _ = try gateway.curl("/")
-        let before = try Leftovers(of: gateway, admin: socket, within: 5) { $0.clients == 0 }
-        let seed = UInt64.random(in: 0...UInt64.max)
         let began = Date()
-        let answer = try gateway.python(
-            Self.reader + "\nSEED, COUNT = \(seed), \(Self.connections)\n" + Self.storm)
-        #expect(answer.status == 0, "seed \(seed): \(answer.text.suffix(2_000))")
-        #expect(gateway.isRunning)
-        let after = try Leftovers(of: gateway, admin: socket, within: 15) {
-            $0.clients == 0 && $0.buffers == before.buffers
-        }
-        #expect(after.clients == 0, "seed \(seed)")
-        #expect(after.buffers == before.buffers, "seed \(seed)")
-        #expect(
-            after.descriptors - after.upstreams == before.descriptors - before.upstreams,
-            "seed \(seed): \(before) became \(after)")
+        let report = try Storm.rage(
+            over: gateway, admin: socket, connections: Self.connections, Self.storm)
         guard Self.connections > 1_000 else { return }
         let seconds = Int(Date().timeIntervalSince(began))
-        print("\(loop): \(answer.text.suffix(300)) in \(seconds) s; \(before) became \(after)")
+        print("\(loop): \(report) in \(seconds) s")
     }
 
     @Test("a backend that resets what it keeps idle is never seen", arguments: LoopKind.allCases)
@@ -38,7 +25,7 @@ struct FaultStorm {
         let port = gateway.backendAddress.split(separator: ":")[1]
         gateway.killBackend()
         let answer = try gateway.python(
-            Self.reader + "\nPORT, COUNT = \(port), \(Self.connections / 50)\n" + Self.resetIdle)
+            Storm.reader + "\nPORT, COUNT = \(port), \(Self.connections / 50)\n" + Self.resetIdle)
         #expect(answer.status == 0, "\(answer.text.suffix(2_000))")
     }
 
@@ -46,7 +33,7 @@ struct FaultStorm {
     func killedInUpload(loop: LoopKind) throws {
         let gateway = try GatewayUnderTest(loop)
         let answer = try gateway.python(
-            Self.reader + "\nFOLDER = '\(gateway.folder)'\n"
+            Storm.reader + "\nFOLDER = '\(gateway.folder)'\n"
                 + """
                 kill = backend(FOLDER)
                 s.sendall(b'POST /u HTTP/1.1\\r\\nHost: localhost\\r\\n'
@@ -63,7 +50,7 @@ struct FaultStorm {
     func killedInResponse(loop: LoopKind) throws {
         let gateway = try GatewayUnderTest(loop)
         let answer = try gateway.python(
-            Self.reader + "\nFOLDER = '\(gateway.folder)'\n"
+            Storm.reader + "\nFOLDER = '\(gateway.folder)'\n"
                 + """
                 kill = backend(FOLDER)
                 r = Reader(strict())
@@ -80,55 +67,7 @@ struct FaultStorm {
 
     // MARK: Scripts
 
-    /// Responses read one by one; an end without close_notify is a cut, never an end.
-    static let reader = """
-        import json, os, random, signal, struct, threading, time
-        class Cut(Exception): pass
-        def strict():
-            raw = socket.create_connection(s.getpeername(), timeout=20)
-            return c.wrap_socket(raw, server_hostname='localhost', suppress_ragged_eofs=False)
-        def reset(t):
-            t.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-            t.close()
-        def backend(folder):
-            for pid in filter(str.isdigit, os.listdir('/proc')):
-                try: line = open('/proc/%s/cmdline' % pid).read()
-                except OSError: continue
-                if '\\0echo\\0' in line and folder + '/port\\0' in line:
-                    return lambda: os.kill(int(pid), signal.SIGKILL)
-        class Reader:
-            def __init__(self, t): self.s, self.data = t, b''
-            def fill(self):
-                try: piece = self.s.recv(65536)
-                except (ssl.SSLError, ConnectionError) as e: raise Cut(repr(e))
-                if not piece: raise EOFError
-                self.data += piece
-            def until(self, mark):
-                while mark not in self.data: self.fill()
-                line, _, self.data = self.data.partition(mark)
-                return line
-            def take(self, count):
-                while len(self.data) < count: self.fill()
-                piece, self.data = self.data[:count], self.data[count:]
-                return piece
-            def response(self):
-                head = self.until(b'\\r\\n\\r\\n').decode().lower()
-                try:
-                    if 'transfer-encoding: chunked' in head:
-                        body = b''
-                        while True:
-                            size = int(self.until(b'\\r\\n'), 16)
-                            body += self.take(size)
-                            assert self.take(2) == b'\\r\\n'
-                            if size == 0: return int(head[9:12]), head, body
-                    size = int(head.split('content-length: ')[1].split()[0])
-                    return int(head[9:12]), head, self.take(size)
-                except EOFError: raise AssertionError('a cut with close_notify: ' + head)
-        """
-
     private static let storm = """
-        import collections
-        counts, failures, lock = collections.Counter(), [], threading.Lock()
         def request(path, method='GET', body=None):
             extra = b'' if body is None else b'Content-Length: %d\\r\\n' % len(body)
             return (b'%s %s HTTP/1.1\\r\\nHost: localhost\\r\\n' % (method.encode(), path.encode())
@@ -180,25 +119,6 @@ struct FaultStorm {
             if random.random() < 0.5: r.fill()
             reset(r.s)
         kinds = [pipelined, sizes, cut, cut, upload, early, leave, impatient]
-        def lane(number):
-            chance = random.Random(SEED + number)
-            for i in range(number, COUNT, 16):
-                kind = chance.choice(kinds)
-                try:
-                    r = Reader(strict())
-                    outcome = kind(r, chance, 'c%d' % i) or 'fine'
-                    r.s.close()
-                except Exception as e:
-                    outcome = 'failed'
-                    with lock: failures.append((i, kind.__name__, repr(e)))
-                with lock: counts[kind.__name__ + ' ' + outcome] += 1
-        s_open = s
-        lanes = [threading.Thread(target=lane, args=(n,)) for n in range(16)]
-        for t in lanes: t.start()
-        for t in lanes: t.join()
-        s_open.close()
-        print(len(failures), failures[:5], dict(counts))
-        sys.exit(bool(failures))
         """
 
     /// A backend that answers with the path, then resets the idle connection at a random moment.
@@ -246,48 +166,4 @@ struct FaultStorm {
         sys.stdout.flush()
         os._exit(bool(bad))
         """
-}
-
-/// What a gateway holds, from its metrics and the kernel's list of its descriptors.
-struct Leftovers: CustomStringConvertible {
-    let clients: Int
-    let upstreams: Int
-    let buffers: Int
-    let descriptors: Int
-
-    /// Looks until `isSettled`, for at most `seconds`; gauges are a second old at most.
-    init(
-        of gateway: GatewayUnderTest, admin: String, within seconds: Double,
-        until isSettled: (Leftovers) -> Bool
-    ) throws {
-        let deadline = Date().addingTimeInterval(seconds)
-        usleep(2_100_000)
-        var found = try Leftovers(gateway, admin)
-        while !isSettled(found), Date() < deadline {
-            usleep(500_000)
-            found = try Leftovers(gateway, admin)
-        }
-        self = found
-    }
-
-    private init(_ gateway: GatewayUnderTest, _ admin: String) throws {
-        let text = try GatewayUnderTest.shell([
-            "curl", "-sS", "--unix-socket", admin, "http://admin/metrics",
-        ]).text
-        func value(_ name: String) -> Int {
-            let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
-            return line.flatMap { Int($0.dropFirst(name.count + 1)) } ?? -1
-        }
-        clients = value("postern_connections_active")
-        upstreams = value("postern_upstream_connections")
-        buffers = value("postern_buffers_outstanding")
-        descriptors =
-            try FileManager.default.contentsOfDirectory(
-                atPath: "/proc/\(gateway.identifier)/fd"
-            ).count
-    }
-
-    var description: String {
-        "\(clients) clients, \(upstreams) upstreams, \(buffers) buffers, \(descriptors) descriptors"
-    }
 }

@@ -23,8 +23,7 @@ final class AWSCredentialProvider: Sendable {
     private let metrics: WorkerMetrics
     private let logger: Logger
     private let state = Mutex(State())
-    private let wakeReader: Int32
-    private let wakeWriter: Int32
+    private let bell: Bell
     private let isRefused = Atomic<Bool>(false)
     private let isWanted = Atomic<Bool>(false)
     private let isStopping = Atomic<Bool>(false)
@@ -37,24 +36,10 @@ final class AWSCredentialProvider: Sendable {
     init(
         _ loader: AWSCredentialLoader, metrics: WorkerMetrics, logger: Logger
     ) throws(GatewayError) {
-        var ends: [Int32] = [-1, -1]
-        guard unsafe pipe(&ends) == 0 else {
-            throw GatewayError(unsafe "credentials: \(String(cString: strerror(errno)))")
-        }
-        for end in ends {
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-        }
-        wakeReader = ends[0]
-        wakeWriter = ends[1]
+        bell = try Bell()
         self.loader = loader
         self.metrics = metrics
         self.logger = logger
-    }
-
-    deinit {
-        close(wakeReader)
-        close(wakeWriter)
     }
 
     /// Begins to read credentials, if that has not begun.
@@ -97,27 +82,22 @@ final class AWSCredentialProvider: Sendable {
     /// more often than every half a minute. From any thread; takes no lock.
     func refused() {
         isRefused.store(true, ordering: .releasing)
-        wake()
+        bell.ring()
     }
 
     /// The operator wants them read again.
     func refresh() {
         isWanted.store(true, ordering: .releasing)
-        wake()
+        bell.ring()
     }
 
     /// Ends the thread, and what it waits for: no library is to be in use when the process ends.
     func stop() {
         isStopping.store(true, ordering: .releasing)
         loader.cancel()
-        wake()
+        bell.ring()
         let deadline = Clock.monotonic() + Self.patience
         while isRunning.load(ordering: .acquiring), Clock.monotonic() < deadline { usleep(1_000) }
-    }
-
-    private func wake() {
-        var byte: UInt8 = 0
-        _ = unsafe write(wakeWriter, &byte, 1)
     }
 
     // MARK: The thread
@@ -131,7 +111,7 @@ final class AWSCredentialProvider: Sendable {
                 schedule.refused(now: Clock.now())
             }
             if schedule.isDue(Clock.now()) { read(&schedule, &report) }
-            wait(schedule.pause(Clock.now()))
+            bell.wait(schedule.pause(Clock.now()))
         }
         isRunning.store(false, ordering: .releasing)
     }
@@ -174,13 +154,5 @@ final class AWSCredentialProvider: Sendable {
             state.current = credentials
             for publish in state.publish { publish(credentials) }
         }
-    }
-
-    private func wait(_ pause: Nanoseconds) {
-        var polled = pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0)
-        let milliseconds = Int32(clamping: (pause.count + 999_999) / 1_000_000)
-        guard unsafe poll(&polled, 1, milliseconds) > 0 else { return }
-        var bytes = [UInt8](repeating: 0, count: 64)
-        while unsafe Glibc.read(wakeReader, &bytes, bytes.count) > 0 {}
     }
 }
