@@ -84,6 +84,8 @@ struct Exchange {
     var savedFields = ByteRange.empty
     /// Proof that it only needs that authorizer's word.
     var pendingGrant: PendingGrant?
+    /// How often that authorizer had been purged before it was asked.
+    var purges: UInt64 = 0
     /// What it waits for.
     var ticket: ExternalAuthorizer.Ticket?
     var decisionSource: ExternalDecision.Source?

@@ -121,6 +121,32 @@ import Testing
         #expect(test.findDecision().question != nil)
     }
 
+    @Test("S29 a purge ends what a connection remembers, and what was asked before it is not kept")
+    func purge() throws {
+        let (test, authorizer) = try session(lifetime: 60)
+        /// Sends the same request again; whether the service has to be asked about it.
+        func isAsked(purging: Bool = false) throws -> Bool {
+            let actions = test.send(get("/"))
+            let isAsked = actions == [.authorize]
+            if isAsked {
+                let question = try #require(test.findDecision().question)
+                if purging { authorizer.purge(nil) }
+                let answer = authorizer.answered(question.ticket, zoe, now: test.now).answer
+                #expect(test.decide(answer) == Self.acquire)
+            } else {
+                #expect(actions == Self.acquire)
+            }
+            serve(test)
+            return isAsked
+        }
+        #expect(try isAsked(purging: true))
+        #expect(try isAsked())
+        #expect(try !isAsked())
+        authorizer.purge(nil)
+        #expect(try isAsked())
+        #expect(try !isAsked())
+    }
+
     @Test("S19 who is revoked while waiting is not forwarded, whatever the answer")
     func revoked() throws {
         let (test, authorizer) = try session()

@@ -79,6 +79,9 @@ public final class ExternalAuthorizer {
 
     /// How it is configured.
     public let options: ExternalAuthorizerOptions
+    /// How often something was purged. Who remembers a decision by himself does so for as long as
+    /// this is what it was before he asked.
+    public private(set) var purges: UInt64 = 0
     /// How a service of one's own is asked.
     private let subrequest: Subrequest?
     // Invariant: one of them is there, and the service as its subrequest is.
@@ -212,6 +215,7 @@ public final class ExternalAuthorizer {
     /// Forgets what is known of the certificate with that fingerprint; nil for all of them.
     /// Questions under way go on for those who wait, but their answers are not kept.
     public func purge(_ identity: Fingerprint?) {
+        purges &+= 1
         service?.purge(identity)
         function?.purge(identity)
     }

@@ -21,7 +21,9 @@ extension Session {
     func grantAsBefore(
         _ pending: PendingGrant, _ head: ByteView, _ turn: borrowing Turn
     ) -> Grant? {
-        guard let memo, memo.holds(for: head, now: turn.now) else { return nil }
+        guard let memo, let authorizer,
+            memo.holds(for: head, purges: authorizer.purges, now: turn.now)
+        else { return nil }
         return pending.granted(by: memo.decision)
     }
 
@@ -52,6 +54,7 @@ extension Session {
             return
         }
         state = .authorizing
+        exchange.purges = authorizer.purges
         saveFields(turn.fields)
         turn.actions.append(.authorize)
         // The question has a deadline of its own, which comes before.
@@ -168,7 +171,8 @@ extension Session {
         guard let grant = exchange.pendingGrant?.granted(by: decision), let buffer = exchange.head
         else { preconditionFailure("an allowed request has its head and its proof") }
         let head = buffer.filled.prefix(exchange.request.headLength)
-        memo = DecisionMemo.of(decision, on: head, deadline: identityDeadline, now: turn.now)
+        memo = DecisionMemo.of(
+            decision, on: head, deadline: identityDeadline, purges: exchange.purges, now: turn.now)
         do throws(Refusal) {
             // Other heads have been parsed meanwhile.
             do throws(RequestError) {
