@@ -54,8 +54,8 @@ extension Worker where Loop: ~Copyable {
         _ = questions.insert(
             Question(
                 authorizer: authorizer, ticket: asked.ticket,
-                exchange: AuthorizerExchange(
-                    question: asked.bytes, isHead: authorizer.options.isHead), began: now,
+                exchange: AuthorizerExchange(question: asked.bytes, isHead: asked.isHead),
+                began: now,
                 timer: timers.schedule(
                     owner: user.rawValue, at: now + authorizer.options.timeout)))
         acquire(upstream: authorizer.options.upstream, for: user, fresh: false)

@@ -147,6 +147,21 @@ import Testing
         #expect(try !isAsked())
     }
 
+    @Test("whether an answer has a body depends on the method that the service was asked by")
+    func heads() throws {
+        for (method, isHead) in [("GET", false), ("HEAD", true), (nil, true)] {
+            var subrequest = try SubrequestOptions(host: "auth")
+            subrequest.method = method
+            let test = try SessionUnderTest(
+                authorizer: ExternalAuthorizer(
+                    ExternalAuthorizerOptions(
+                        name: "service", upstream: 0, counters: 0, service: .http(subrequest))))
+            test.establish()
+            _ = test.send("HEAD" + get("/").dropFirst(3))
+            #expect(try #require(test.findDecision().question).isHead == isHead)
+        }
+    }
+
     @Test("S19 who is revoked while waiting is not forwarded, whatever the answer")
     func revoked() throws {
         let (test, authorizer) = try session()

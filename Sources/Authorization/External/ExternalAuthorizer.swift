@@ -37,11 +37,6 @@ public struct ExternalAuthorizerOptions: Sendable {
         self.counters = counters
         self.service = service
     }
-
-    /// Whether an answer has no body, whatever it says.
-    public var isHead: Bool {
-        if case .http(let options) = service { options.method == "HEAD" } else { false }
-    }
 }
 
 /// An answer for all who waited for it.
@@ -153,6 +148,13 @@ public final class ExternalAuthorizer {
             return AuthorizerReply(head, in: bytes, fields, body: [])
         }
         return subrequest.reply(head, in: bytes, fields)
+    }
+
+    /// Whether the service is asked by HEAD about a request with `method`: then no answer has a
+    /// body, whatever it says.
+    public func isAskedByHead(about method: Method) -> Bool {
+        guard case .http(let settings) = options.service else { return false }
+        return settings.method.map { $0 == "HEAD" } ?? (method == .head)
     }
 
     /// Whether the body of an answer with `status` matters.

@@ -13,6 +13,8 @@ public struct AuthorizerQuestion {
     public let ticket: ExternalAuthorizer.Ticket
     /// What is sent.
     public let bytes: QuestionBytes
+    /// Whether it is asked by HEAD, to which no answer has a body.
+    public let isHead: Bool
 }
 
 // Between the head and the upstream: an external authorizer has the last word.
@@ -108,7 +110,8 @@ extension Session {
         }
         exchange.ticket = ticket
         return AuthorizerQuestion(
-            authorizer: authorizer, ticket: ticket, bytes: .pooled(question))
+            authorizer: authorizer, ticket: ticket, bytes: .pooled(question),
+            isHead: authorizer.isAskedByHead(about: exchange.request.method))
     }
 
     private mutating func askFunction(
@@ -133,7 +136,8 @@ extension Session {
         case .ask(let ticket, let bytes):
             exchange.ticket = ticket
             return AuthorizerQuestion(
-                authorizer: authorizer, ticket: ticket, bytes: .own(PinnedBytes(bytes ?? [])))
+                authorizer: authorizer, ticket: ticket, bytes: .own(PinnedBytes(bytes ?? [])),
+                isHead: false)
         }
     }
 
