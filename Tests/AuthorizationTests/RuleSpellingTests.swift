@@ -74,6 +74,29 @@ struct RuleSpellingTests {
         }
     }
 
+    @Test("S10 a rule that denies by the subject sees through blanks, and case of any script")
+    func subjects() throws {
+        let minted = try MintedChain()
+        func meets(_ name: String, _ value: String, effect: Rule.Effect) throws -> Bool {
+            let condition = try RuleCondition(subject: "O", [value])
+            let rules = RuleSet(
+                name: "a", rules: [Rule(name: "r", effect: effect, conditions: [condition])])
+            let subject = RuleSubject(try minted.chain([.init("O", name)]))
+            return rules.judge(subject, at: MintedChain.now).decidedBy == .rule(0)
+        }
+        for (name, value) in [
+            ("Evil", "eviL"), (" evil ", "evil"), ("EVIL ", "ev?l"), ("\u{17f}ecret", "secret"),
+            ("secret", "\u{17f}*"), ("\u{39f}\u{3a3}", "\u{3bf}\u{3c2}"), ("\u{212a}1", "k1"),
+            ("stra\u{df}e", "STRASSE"),
+        ] {
+            #expect(try meets(name, value, effect: .deny), "\(name) \(value)")
+            #expect(try !meets(name, value, effect: .allow), "\(name) \(value)")
+        }
+        // What is longer in another case is denied as it is written, too.
+        #expect(try meets("a\u{130}b", "a??b", effect: .deny))
+        #expect(try !meets("evils", "evil", effect: .deny))
+    }
+
     @Test(
         "S10 a SPIFFE URI that is no valid SPIFFE ID meets every SPIFFE condition that denies",
         arguments: [

@@ -63,7 +63,8 @@ extension RuleCondition {
             let isName = values.contains { $0.oid == "2.5.4.3" }
             if isForAllowing, isName, values.count > 1 { return false }
             let texts = values.compactMap(\.utf8).map { String(decoding: $0, as: UTF8.self) }
-            return patterns.match(anyOf: texts, isForAllowing: isForAllowing)
+            let spellings = isForAllowing ? texts : texts.flatMap { [$0, Self.trimmed($0)] }
+            return patterns.match(anyOf: spellings, isForAllowing: isForAllowing)
         case .dns(let patterns):
             let names =
                 isForAllowing
