@@ -8,6 +8,7 @@ import Testing
         POST /a?b=1 HTTP/1.1\r
         Host: api.example.com\r
         Authorization: Bearer t\r
+        Accept-Encoding: gzip\r
         Content-Type: text/plain\r
         Content-Length: 5\r
         Expect: 100-continue\r

@@ -46,13 +46,14 @@ public final class Subrequest: Sendable {
 
     // MARK: The question
 
-    /// Fields that are about a connection or a body of which the service gets nothing, and what
-    /// only we say of a request.
+    /// Fields that are about a connection or a body of which the service gets nothing, what only we
+    /// say of a request, and what would have the service encode a body whose encoding the client
+    /// is not told.
     private static let withheld = AliasSet([
         "host", "connection", "content-length", "transfer-encoding", "content-encoding",
         "content-type", "expect", "te", "trailer", "upgrade", "keep-alive", "proxy-connection",
-        "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
-        "if-range", "forwarded", "x-real-ip",
+        "accept-encoding", "range", "if-match", "if-none-match", "if-modified-since",
+        "if-unmodified-since", "if-range", "forwarded", "x-real-ip",
     ])
     /// Families of which we say everything.
     private static let ours = AliasSet(["x-forwarded-", "x-original-"])
