@@ -57,6 +57,8 @@ public struct AuthorizerExchange: ~Copyable {
     private var phase = Phase.head
     /// The bytes of a head that came in pieces.
     private var received: [UInt8] = []
+    /// Whether anything came of an answer.
+    private var hasReceived = false
     private var reply = AuthorizerReply(status: 0)
     private var bodyCount = 0
     private var keepsBody = true
@@ -98,11 +100,8 @@ public struct AuthorizerExchange: ~Copyable {
         _ fields: inout HeadStorage
     ) -> Step {
         guard case .head = phase else { return receivedBody(bytes) }
-        guard !received.isEmpty else {
-            let step = readHead(bytes, authorizer, limits, &fields)
-            if case .head = phase { received = bytes.array }
-            return step
-        }
+        hasReceived = hasReceived || bytes.count > 0
+        guard !received.isEmpty else { return readHead(bytes, authorizer, limits, &fields) }
         unsafe received.append(contentsOf: bytes.raw)
         let all = received
         return unsafe all.withUnsafeBytes { raw in
@@ -110,6 +109,8 @@ public struct AuthorizerExchange: ~Copyable {
         }
     }
 
+    /// Reads what there is of a head, and keeps what is of none that is whole: interim responses
+    /// may be many.
     private mutating func readHead(
         _ bytes: ByteView, _ authorizer: ExternalAuthorizer, _ limits: HeadLimits,
         _ fields: inout HeadStorage
@@ -119,7 +120,10 @@ public struct AuthorizerExchange: ~Copyable {
             while true {
                 let parsed = try ResponseParser.parse(
                     rest, method: method, limits: limits, into: &fields)
-                guard case .complete(let head) = parsed else { return .goesOn }
+                guard case .complete(let head) = parsed else {
+                    if rest.count != received.count { received = rest.array }
+                    return .goesOn
+                }
                 guard head.status != 101 else { return fail(.malformed) }
                 if !head.isInformational {
                     reply = authorizer.reply(head, in: rest, fields)
@@ -190,7 +194,7 @@ public struct AuthorizerExchange: ~Copyable {
         switch phase {
         case .done: return .goesOn
         case .untilClose where isClean: return finish(isReusable: false)
-        case .head where received.isEmpty && isReused && attempts < Self.attemptLimit:
+        case .head where !hasReceived && isReused && attempts < Self.attemptLimit:
             // It was closed before the question came.
             return .retry
         case .head, .length, .chunked, .untilClose: return fail(.reset)
