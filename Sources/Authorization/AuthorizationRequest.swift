@@ -85,6 +85,8 @@ public struct AuthorizationRequest: Equatable, Sendable {
         while index < bytes.count {
             let byte = bytes[index]
             if byte == UInt8(ascii: "%"), index + 2 < bytes.count,
+                // A number may have a sign; an octet has none.
+                bytes[index + 1] != UInt8(ascii: "+"), bytes[index + 1] != UInt8(ascii: "-"),
                 let value = UInt8(
                     String(decoding: bytes[index + 1...index + 2], as: UTF8.self), radix: 16)
             {

@@ -10,7 +10,7 @@ import Testing
     static func request(hasCertificate: Bool = true) -> AuthorizationRequest {
         var request = AuthorizationRequest(
             method: "GET", host: "api.example.com", path: "/pets/1")
-        request.query = "a=1&b=x%20y+z&a=2&empty&bad=%zz"
+        request.query = "a=1&b=x%20y+z&a=2&empty&bad=%zz%+1%-0"
         request.fields = [
             .init("Host", "api.example.com"), .init("User-Agent", "curl/8"),
             .init("X-Token", "t1"), .init("x-token", "t2"), .init("Cookie", "k=1; l=2"),
@@ -48,9 +48,9 @@ import Testing
             + #""headers":{"Host":"api.example.com","User-Agent":"curl/8","X-Token":"t2","#
             + #""Cookie":"k=1; l=2"},"multiValueHeaders":{"Host":["api.example.com"],"#
             + #""User-Agent":["curl/8"],"X-Token":["t1","t2"],"Cookie":["k=1; l=2"]},"#
-            + #""queryStringParameters":{"a":"2","b":"x y z","empty":"","bad":"%zz"},"#
+            + #""queryStringParameters":{"a":"2","b":"x y z","empty":"","bad":"%zz% 1%-0"},"#
             + #""multiValueQueryStringParameters":{"a":["1","2"],"b":["x y z"],"empty":[""],"#
-            + #""bad":["%zz"]},"pathParameters":{},"stageVariables":{"StageVar1":"v"},"#
+            + #""bad":["%zz% 1%-0"]},"pathParameters":{},"stageVariables":{"StageVar1":"v"},"#
             + #""requestContext":{"path":"/pets/1","accountId":"123456789012","#
             + #""resourceId":"05c7jb","stage":"test","domainName":"api.example.com","#
             + #""domainPrefix":"api","requestId":"0123","protocol":"HTTP/1.1","#
@@ -82,9 +82,9 @@ import Testing
             #"{"version":"2.0","type":"REQUEST","routeArn":"arn:aws:execute-api:us-east-1:"#
             + #"123456789012:abcdef123/test/GET/pets/1","identitySource":["u1","123"],"#
             + #""routeKey":"GET /pets/{id}","rawPath":"/pets/1","#
-            + #""rawQueryString":"a=1&b=x%20y+z&a=2&empty&bad=%zz","cookies":["k=1","l=2"],"#
+            + #""rawQueryString":"a=1&b=x%20y+z&a=2&empty&bad=%zz%+1%-0","cookies":["k=1","l=2"],"#
             + #""headers":{"host":"api.example.com","user-agent":"curl/8","x-token":"t1,t2"},"#
-            + #""queryStringParameters":{"a":"1,2","b":"x y z","empty":"","bad":"%zz"},"#
+            + #""queryStringParameters":{"a":"1,2","b":"x y z","empty":"","bad":"%zz% 1%-0"},"#
             + #""requestContext":{"accountId":"123456789012","apiId":"abcdef123","#
             + #""authentication":{\#(Self.certificateJSON)},"domainName":"api.example.com","#
             + #""domainPrefix":"api","http":{"method":"GET","path":"/pets/1","#
