@@ -35,7 +35,8 @@ extension KeyTable {
             "How long an answer may take, the connection included; without one a request fails."),
         key(
             "allowOnFailure", .flag, "false",
-            "Whether requests pass when the service gives no answer; else they get 503."),
+            "Whether requests pass when the service gives no answer, or one of 500 or above; else "
+                + "they get 503."),
         key(
             "cacheLifetime", .durationOrZero, "5m",
             "How long an answer that allows is kept, up to 1h; 0 asks for each request."),

@@ -135,6 +135,26 @@ struct ExternalAuthorizerTests {
         }
     }
 
+    @Test("S29 no status that a client may bring about passes or leaves an old answer standing")
+    func unexpected() throws {
+        for status in [301, 400, 404, 414, 429, 431] as [UInt16] {
+            let authorizer = try authorizer {
+                $0.allowsOnFailure = true
+                $0.cache.staleIfError = .seconds(30)
+            }
+            let first = try ticket(begin(authorizer, 0))
+            let allowed = AuthorizerReply(status: 200, fields: [.init("X-User", "zoe")])
+            _ = authorizer.answered(first, allowed, now: at(0))
+            let second = try ticket(begin(authorizer, 20))
+            let reply = AuthorizerReply(status: status)
+            let answer = authorizer.answered(second, reply, now: at(20)).answer
+            #expect(text(authorizer, answer, at: 20) == "fail 503, failed, 0", "\(status)")
+            let third = try ticket(begin(authorizer, 20))
+            let failed = authorizer.failed(third, "no", now: at(20)).answer
+            #expect(text(authorizer, failed, at: 20) == "allow , failed, 0", "\(status)")
+        }
+    }
+
     @Test("a question for which there is no room is a failure, and is not under way") func room()
         throws
     {

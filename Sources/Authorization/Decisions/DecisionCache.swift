@@ -202,6 +202,15 @@ public struct DecisionCache<Answer: Sendable>: ~Copyable {
         return flight.waiters
     }
 
+    /// The question of `ticket` got an answer that is not kept, and after which no older one holds.
+    ///
+    /// - Returns: who waits for it.
+    public mutating func dismissed(_ ticket: Ticket) -> Waiters {
+        guard let flight = land(ticket) else { return [] }
+        if flight.isShared, let key = flight.key { forget(key) }
+        return flight.waiters
+    }
+
     /// The question of `ticket` got no answer.
     ///
     /// - Returns: who waits for it, and the old answer that may stand in (S29).

@@ -229,7 +229,8 @@ public final class ExternalAuthorizer {
 
     /// Lets pass what fails, where that is configured.
     private func lenient(_ decision: ExternalDecision) -> ExternalDecision {
-        guard options.allowsOnFailure, case .fail = decision.verdict else { return decision }
+        guard options.allowsOnFailure, !decision.isAnswered, case .fail = decision.verdict
+        else { return decision }
         return ExternalDecision(.allow(lines: []), from: .failed, until: decision.until)
     }
 }

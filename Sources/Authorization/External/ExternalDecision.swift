@@ -44,10 +44,13 @@ public struct ExternalDecision: Sendable {
     public let source: Source
     /// Until when it holds for the very same request.
     public let until: Instant
+    /// Whether a failure is what the service has answered: nothing lets such a request pass.
+    let isAnswered: Bool
 
-    init(_ verdict: Verdict, from source: Source, until: Instant) {
+    init(_ verdict: Verdict, from source: Source, until: Instant, isAnswered: Bool = false) {
         self.verdict = verdict
         self.source = source
         self.until = until
+        self.isAnswered = isAnswered
     }
 }

@@ -52,6 +52,11 @@ struct ServiceDecisions: ~Copyable {
         var isRefusal = false
         switch outcome {
         case .failure: return failed(ticket, "the authorizer's answer is none", now: now)
+        case .unexpected:
+            let decision = ExternalDecision(
+                .fail("the authorizer's answer is none"), from: .failed, until: now.monotonic,
+                isAnswered: true)
+            return (cache.dismissed(ticket), decision)
         case .refuse: isRefusal = true
         case .allow(let lines):
             guard lines.count <= Self.lineLimit else {
@@ -90,7 +95,7 @@ struct ServiceDecisions: ~Copyable {
         case .allow(let lines):
             ExternalDecision(.allow(lines: lines), from: source, until: until)
         case .refuse(let reply): ExternalDecision(.refuse(reply), from: source, until: until)
-        case .failure: preconditionFailure("a failure is not kept")
+        case .failure, .unexpected: preconditionFailure("a failure is not kept")
         }
     }
 }

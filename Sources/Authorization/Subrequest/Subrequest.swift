@@ -14,6 +14,9 @@ public final class Subrequest: Sendable {
         case refuse(AuthorizerReply)
         /// The service failed, or said something that is no answer.
         case failure
+        /// The service answered by a status below 500 that is none of these, such as 404 or 429.
+        /// What the client sent may have brought that about, so it never lets a request pass.
+        case unexpected
     }
 
     private let method: [UInt8]?
@@ -192,7 +195,10 @@ public final class Subrequest: Sendable {
     /// What a `reply` means that `reply` has made.
     public func outcome(_ reply: AuthorizerReply) -> Outcome {
         if isPassed(reply.status) { return .refuse(reply) }
-        guard Self.isSuccess(reply.status), Self.areLegal(reply.lines) else { return .failure }
+        guard Self.isSuccess(reply.status) else {
+            return reply.status < 500 ? .unexpected : .failure
+        }
+        guard Self.areLegal(reply.lines) else { return .failure }
         return .allow(lines: reply.lines)
     }
 
