@@ -94,12 +94,28 @@ extension SettingsBuilder {
     /// Field names at `path`.
     private mutating func names(_ path: String) -> [String] {
         reader.list(path).filter { name in
+            guard Self.isFieldName(name) else {
+                reader.fail(path, "'\(name)' is no field's name; each is written out, without *")
+                return false
+            }
             if (try? SubrequestOptions(host: "", copiedFields: [name])) != nil { return true }
             reader.fail(
                 path,
                 "'\(name)' is no field for an authorizer: not Host, Trailer, Expect, nor those of "
                     + "framing or of a connection")
             return false
+        }
+    }
+
+    /// Whether `name` can be that of a field. A star could, but stands for no other characters
+    /// here, which nobody means who writes it.
+    private static func isFieldName(_ name: String) -> Bool {
+        guard !name.contains("*") else { return false }
+        do throws(HeaderFirewall.ConfigurationError) {
+            _ = try HeaderFirewall(ownedNames: [name])
+            return true
+        } catch {
+            return error == .reservedName(name)
         }
     }
 
@@ -170,7 +186,7 @@ extension SettingsBuilder {
             case "path": return .path
             case "query": return .query
             case "source": return .source
-            case _ where word.hasPrefix("header:") && word.utf8.count > 7:
+            case _ where word.hasPrefix("header:") && Self.isFieldName(String(word.dropFirst(7))):
                 return .field(String(word.dropFirst(7)))
             default:
                 reader.fail(

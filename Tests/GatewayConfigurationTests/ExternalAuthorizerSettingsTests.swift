@@ -195,6 +195,16 @@ struct ExternalAuthorizerSettingsTests {
             "type: http, upstream: backend, responseHeaders: [X-Forwarded-For]",
             "responseHeaders: 'X-Forwarded-For' is set by the gateway itself"
         ),
+        (
+            "type: http, upstream: backend, responseHeaders: ['X-Auth-*']",
+            "'X-Auth-*' is no field's"
+        ),
+        ("type: http, upstream: backend, requestHeaders: ['*']", "'*' is no field's name; each is"),
+        (
+            "type: http, upstream: backend, cacheKey: [path, 'header: Authorization']",
+            "'header: Authorization' is not one of method, host"
+        ),
+        ("type: http, upstream: backend, cacheKey: ['header:X-*']", "'header:X-*' is not one of"),
         ("type: http, upstream: backend, passedStatuses: [200]", "'200' is not a status from 300"),
         ("type: http, upstream: backend, cacheLifetime: 2h", "cacheLifetime: is longer than 1h"),
         (
