@@ -51,16 +51,20 @@ struct Assembly {
     /// - Parameters:
     ///   - earlier: what is revoked now.
     ///   - isForced: whether to look again where nothing has changed.
+    ///   - known: what is revoked, which is not loaded then; nil to load it.
     /// - Returns: what is revoked then.
     @discardableResult
     func check(
-        after earlier: LoadedRevocation? = nil, isForced: Bool = false
+        after earlier: LoadedRevocation? = nil, isForced: Bool = false,
+        keeping known: LoadedRevocation? = nil
     ) throws(GatewayError) -> LoadedRevocation {
         var problems = fileProblems()
-        var revocation: LoadedRevocation?
+        var revocation = known
         do throws(TLSConfigurationError) {
-            revocation = try LoadedRevocation(
-                settings.revocation, after: earlier, isForced: isForced)
+            if revocation == nil {
+                revocation = try LoadedRevocation(
+                    settings.revocation, after: earlier, isForced: isForced)
+            }
         } catch {
             problems += revocationProblems(error)
         }

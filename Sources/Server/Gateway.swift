@@ -163,6 +163,7 @@ public final class Gateway {
         for mailbox in mailboxes {
             credentials.subscribe { _ = mailbox.post(.credentials($0)) }
         }
+        let files = assembly.files
         assembly = assembly.withoutFiles
         if let address = settings.adminAddress {
             admin = try AdminServer(
@@ -174,7 +175,7 @@ public final class Gateway {
         controlPlane = try ControlPlane(
             Reloader(
                 source: source, sources: sources, fingerprint: fingerprint,
-                sourceFingerprint: sourceFingerprint, assembly: assembly,
+                sourceFingerprint: sourceFingerprint, assembly: assembly, files: files,
                 revocation: revocation,
                 members: members,
                 workers: zip(mailboxes, tls).map { Reloader.Worker(mailbox: $0, tls: $1) },

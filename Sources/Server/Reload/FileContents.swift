@@ -11,7 +11,7 @@ struct FileContents: Sendable {
     private var results: [String: Result<[UInt8], FileBytes.Unreadable>] = [:]
     private var listings: [String: [String]] = [:]
     /// Those that count for nothing for now (S20).
-    private(set) var suspended: Set<String> = []
+    var suspended: Set<String> = []
 
     /// Nothing read.
     init() {}
@@ -69,6 +69,14 @@ struct FileContents: Sendable {
         for path in paths { part.results[path] = results[path] }
         part.suspended = suspended.intersection(paths)
         return part
+    }
+
+    /// The same with `newer`, files and what of them counts for nothing, in their place.
+    func with(_ newer: FileContents) -> FileContents {
+        var whole = self
+        whole.results.merge(newer.results) { $1 }
+        whole.suspended = newer.suspended
+        return whole
     }
 
     /// Whether `path` leads to a file, and not to a pipe or a device.

@@ -35,6 +35,9 @@ struct Reloader: Sendable {
     private let logger: Logger
     /// What the workers serve by.
     private(set) var assembly: Assembly
+    /// What that was made of, keys among it, where trust is fetched: it is published again with
+    /// other trust, whatever has become of the files. Nothing elsewhere.
+    private var files = FileContents()
     private var revocation: LoadedRevocation
     /// Of what the last attempt read of revocation, good or bad.
     private var revocationFingerprint: [UInt8]
@@ -43,7 +46,7 @@ struct Reloader: Sendable {
     private var addresses: [Int: [ResolvedMember]]
     /// Of everything that the last attempt read, good or bad.
     private var fingerprint: [UInt8]
-    /// Of the sources of trust that are fetched, as they are served by.
+    /// Of the sources of trust that are fetched, as they were looked at last.
     private var sourceFingerprint: [UInt8]
     /// Whether the last attempt was refused: then it is made again when what it says of revocation
     /// has changed, too.
@@ -61,7 +64,7 @@ struct Reloader: Sendable {
     /// `fingerprint`. `metrics` are its own.
     init(
         source: ConfigurationSource, sources: SourceKeepers, fingerprint: [UInt8],
-        sourceFingerprint: [UInt8], assembly: Assembly,
+        sourceFingerprint: [UInt8], assembly: Assembly, files: FileContents,
         revocation: LoadedRevocation, members: [[ResolvedMember]], workers: [Worker],
         admin: AdminServer?,
         metrics: WorkerMetrics, credentials: AWSCredentialProvider, logger: Logger
@@ -82,6 +85,7 @@ struct Reloader: Sendable {
         self.revocation = revocation
         revocationFingerprint = revocation.fingerprint
         isRereadable = FileContents.isRegular(source.file)
+        keep(files)
         publishMetrics()
     }
 
@@ -125,24 +129,70 @@ struct Reloader: Sendable {
         return false
     }
 
-    /// Publishes what sources of trust say now, by the configuration that is served by: it counts
-    /// even while there is no other, or none is looked for.
+    /// Publishes what sources of trust say now, by the configuration and the other files that are
+    /// served by: it counts even while there are no others, or none are looked for.
     private mutating func refreshTrust() -> Bool {
         let settings = assembly.settings
         let mirrors = FileContents(
             reading: settings.remoteSources.filter(\.isOfTrust).map(\.path),
             suspended: sources.suspended)
-        guard Self.sourceFingerprint(settings, mirrors) != sourceFingerprint else { return false }
+        let current = Self.sourceFingerprint(settings, mirrors)
+        guard current != sourceFingerprint else { return false }
+        let next = accepted(mirrors)
+        guard next.fingerprint != files.fingerprint else {
+            sourceFingerprint = current
+            return false
+        }
         do throws(GatewayError) {
-            try publish(settings, Attempt.files(of: settings, sources), .watch)
+            try publish(settings, next, nil)
+            sourceFingerprint = current
             report([])
             publishMetrics()
             return true
         } catch {
             metrics.increment(.configurationReloadFailures)
-            for line in error.lines { logger.error("sources: \(line)") }
+            say(error)
             return false
         }
+    }
+
+    private func say(_ error: GatewayError) {
+        for line in error.lines { logger.error("sources: \(assembly.settings.naming(line))") }
+    }
+
+    /// What is served by, with `mirrors`: with all of them, or with each that a store can be made
+    /// with, for one that spoils its store must not hold up the others.
+    private func accepted(_ mirrors: FileContents) -> FileContents {
+        func problem(_ files: FileContents) -> GatewayError? {
+            let trial = Assembly(
+                settings: assembly.settings, files: files, places: assembly.places,
+                slots: assembly.slots)
+            do throws(GatewayError) { try trial.check(keeping: revocation) } catch { return error }
+            return nil
+        }
+        let whole = files.with(mirrors)
+        guard problem(whole) != nil else { return whole }
+        var taken = files.with(mirrors.only([]))
+        taken.suspended = mirrors.suspended
+        for path in mirrors.paths.sorted() where mirrors.bytes(path) != files.bytes(path) {
+            var one = mirrors.only([path])
+            one.suspended = mirrors.suspended
+            if let error = problem(taken.with(one)) {
+                metrics.increment(.configurationReloadFailures)
+                say(error)
+                logger.error(
+                    "sources: \(assembly.settings.naming(path)) goes on as it was before")
+            } else {
+                taken = taken.with(one)
+            }
+        }
+        return taken
+    }
+
+    /// Keeps what is served by, if it may have to be published again.
+    private mutating func keep(_ files: FileContents) {
+        let isFetched = assembly.settings.remoteSources.contains(where: \.isOfTrust)
+        self.files = isFetched ? files : FileContents()
     }
 
     /// Changes with the sources of trust that are fetched, as `files` has them.
@@ -166,14 +216,16 @@ struct Reloader: Sendable {
             let change = LiveChange(from: assembly.settings, to: wanted)
             try publish(change.settings, attempt.files, trigger)
             report(change.atNextStart)
-            publishMetrics()
             fingerprint = attempt.fingerprint
             isRefused = false
+            publishMetrics()
             return true
         } catch {
             metrics.increment(.configurationReloadFailures)
             metrics.set(.configurationLastReloadSuccessful, 0)
-            for line in error.lines { logger.error("reload failed: \(line)") }
+            for line in error.lines {
+                logger.error("reload failed: \(assembly.settings.naming(line))")
+            }
             logger.error("nothing has changed: generation \(generation) goes on")
             fingerprint = whole
             isRefused = true
@@ -184,7 +236,7 @@ struct Reloader: Sendable {
     private func publishMetrics() {
         publishRevocationMetrics()
         metrics.set(.configurationGeneration, generation)
-        metrics.set(.configurationLastReloadSuccessful, 1)
+        metrics.set(.configurationLastReloadSuccessful, isRefused ? 0 : 1)
         metrics.set(.configurationLastReload, UInt64(clamping: Clock.now().wallSeconds))
     }
 
@@ -195,9 +247,10 @@ struct Reloader: Sendable {
         }
     }
 
-    /// Makes every worker's snapshot, then posts them: nothing can fail in between.
+    /// Makes every worker's snapshot, then posts them: nothing can fail in between. Without a
+    /// trigger what is revoked stays as it is.
     private mutating func publish(
-        _ settings: GatewaySettings, _ files: FileContents, _ trigger: Trigger
+        _ settings: GatewaySettings, _ files: FileContents, _ trigger: Trigger?
     ) throws(GatewayError) {
         var slots = assembly.slots
         let places = slots.assign(settings.upstreams.map { Assembly.upstream($0, members: []) })
@@ -212,7 +265,10 @@ struct Reloader: Sendable {
                     + "start: restart to go on")
         }
         let next = Assembly(settings: settings, files: files, places: places, slots: slots)
-        let revocation = try next.check(after: revocation, isForced: trigger == .signal)
+        let revocation =
+            trigger == nil
+            ? try next.check(keeping: revocation)
+            : try next.check(after: revocation, isForced: trigger == .signal)
         let members = resolve(next)
         let receipt = Snapshot.Receipt()
         var snapshots: [Snapshot] = []
@@ -225,6 +281,7 @@ struct Reloader: Sendable {
         if settings.needsAWSCredentials { credentials.begin() }
         generation += 1
         assembly = next.withoutFiles
+        keep(files)
         sourceFingerprint = Self.sourceFingerprint(settings, files)
         sources.settle(settings)
         take(revocation)

@@ -1,0 +1,82 @@
+import Foundation
+import Testing
+
+@Suite("no mistake elsewhere holds up what is fetched of trust", .serialized)
+struct TrustIsFetchedPastMistakes {
+    private static let certificates = GatewayUnderTest.certificates
+    private static let failures = "postern_config_reload_failures_total"
+    private static let good = "postern_config_last_reload_successful"
+
+    private func start(
+        _ loop: LoopKind, _ store: ObjectStore, _ more: [String] = [],
+        extra: (String) -> String = { _ in "" }
+    ) throws -> ReloadedGateway {
+        try store.put("trust/ca.pem", files: [Self.certificates + "/ca.pem"])
+        return try ReloadedGateway(
+            loop, store.trust + more, environment: ObjectStore.environment, extra: extra)
+    }
+
+    /// Whether a client of the authority in the folder `other` is served, in the end.
+    private func admits(_ test: ReloadedGateway, _ other: String) throws -> Bool {
+        let new = ["--cert", other + "/client.pem", "--key", other + "/client.key"]
+        for _ in 0..<100 {
+            let answer = try test.gateway.curl("/", certificate: nil, new)
+            if answer.text.contains("CN=client1") { return true }
+            usleep(50_000)
+        }
+        return false
+    }
+
+    @Test(
+        "S20 an update, and silence, count while a key on disk fits no certificate",
+        arguments: ["reload.watch=true", "reload.watch=false"])
+    func brokenKey(setting: String) throws {
+        let other = try ReloadedGateway.otherCertificates()
+        defer { try? FileManager.default.removeItem(atPath: other) }
+        let store = try ObjectStore()
+        let test = try start(.epoll, store, [setting, "trustStores.clients.maxStale=5s"])
+        try test.replace("server.key", by: other + "/server.key")
+        let isWatched = setting == "reload.watch=true"
+        if isWatched { #expect(try test.reaches(1, Self.failures)) }
+        try store.put(
+            "trust/ca.pem", files: [Self.certificates + "/ca.pem", other + "/ca.pem"])
+        #expect(try admits(test, other))
+        // The operator still has to hear of the key.
+        #expect(try test.metric(Self.good) == (isWatched ? 0 : 1))
+        try store.behave("cut")
+        #expect(try test.reaches(3))
+        #expect(try test.gateway.curl("/").status != 0)
+    }
+
+    @Test("S20 a bundle that spoils its store holds up no other store") func spoiled() throws {
+        let other = try ReloadedGateway.otherCertificates()
+        defer { try? FileManager.default.removeItem(atPath: other) }
+        let store = try ObjectStore()
+        // Two sources, of which each may be without an anchor, but not both.
+        let certificates = Self.certificates
+        try store.put(
+            "trust/one.pem", files: [certificates + "/ca.pem", certificates + "/client.pem"])
+        try store.put("trust/two.pem", files: [certificates + "/server.pem"])
+        let partners = [
+            "trustStores.partners.sources=s3://trust/one.pem,s3://trust/two.pem",
+            "virtualHosts.main.routes.all.authorize=decide",
+        ]
+        let test = try start(
+            .epoll, store, partners,
+            extra: { _ in
+                """
+                authorizers:
+                  decide:
+                    rules:
+                      no: {effect: deny, trustStore: [partners], uri: ["urn:nobody:*"]}
+                      yes: {effect: allow, trustStore: [clients]}
+                """
+            })
+        #expect(try test.gateway.curl("/").text.contains("CN=client1"))
+        try store.put("trust/one.pem", files: [certificates + "/client.pem"])
+        #expect(try test.reaches(1, Self.failures))
+        try store.put("trust/ca.pem", files: [certificates + "/ca.pem", other + "/ca.pem"])
+        #expect(try admits(test, other))
+        #expect(test.log.contains("s3://trust/one.pem goes on as it was before"))
+    }
+}
