@@ -6,6 +6,8 @@ struct TrustIsFetchedPastMistakes {
     private static let certificates = GatewayUnderTest.certificates
     private static let failures = "postern_config_reload_failures_total"
     private static let good = "postern_config_last_reload_successful"
+    private static let stale =
+        "postern_source_stale{owner=\"trustStores.clients\",source=\"s3://trust/ca.pem\"}"
 
     private func start(
         _ loop: LoopKind, _ store: ObjectStore, _ more: [String] = [],
@@ -25,6 +27,32 @@ struct TrustIsFetchedPastMistakes {
             usleep(50_000)
         }
         return false
+    }
+
+    @Test(
+        "S20 a configuration that is refused makes no stale source count",
+        arguments: LoopKind.allCases)
+    func refusedRules(loop: LoopKind) throws {
+        let store = try ObjectStore()
+        let test = try start(loop, store)
+        try test.edit(("{file: ", "{maxStale: 2s, file: "))
+        #expect(try test.reaches(2))
+        try store.behave("refuse")
+        #expect(try test.reaches(2, Self.stale) && test.reaches(3))
+        #expect(try test.gateway.curl("/").status != 0)
+        try test.edit(
+            ("{maxStale: 2s", "{whenStale: keep, maxStale: 168h"), ("/server.key", "/missing.key"))
+        #expect(try test.reaches(1, Self.failures))
+        // By the second attempt the first one is over.
+        test.gateway.signal(SIGHUP)
+        #expect(try test.reaches(2, Self.failures))
+        #expect(try test.metric(Self.stale) == 2)
+        #expect(try test.gateway.curl("/").status != 0)
+        #expect(try test.metric("postern_config_generation") == 3)
+        // The same in a configuration that is good counts.
+        try test.edit(("/missing.key", "/server.key"))
+        #expect(try test.reaches(5))
+        #expect(try test.gateway.curl("/").text.contains("CN=client1"))
     }
 
     @Test(

@@ -116,6 +116,11 @@ final class SourceKeeper: Sendable {
 
     // MARK: What others ask
 
+    /// Whether it keeps `source` by these settings.
+    func keeps(_ source: RemoteSource, _ settings: SourceSettings) -> Bool {
+        self.source == source.withoutPlace && self.settings == settings
+    }
+
     /// Whether there is a copy to go by.
     var isUsable: Bool { state.withLock { $0.held != nil } }
 

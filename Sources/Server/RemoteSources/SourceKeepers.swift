@@ -78,17 +78,24 @@ final class SourceKeepers: Sendable {
         return missing
     }
 
+    /// The keeper of `source`: by the rules before, as long as there is a copy to go by and
+    /// nobody knows whether a configuration with these will be served (`settle`).
     private func keeper(
         of source: RemoteSource, _ settings: SourceSettings
     ) throws(GatewayError) -> SourceKeeper {
-        let place = source.withoutPlace
-        let (known, isRunning) = state.withLock { state in
-            (state.keepers.first { $0.source.path == source.path }, state.announce != nil)
-        }
-        if let known, known.source == place, known.settings == settings { return known }
-        let keeper = try SourceKeeper(place, settings, log: log)
-        // Other rules: the copy stays, and is judged by them from now on.
+        let known = keepers.first { $0.source.path == source.path }
+        if let known, known.isUsable || known.keeps(source, settings) { return known }
+        return try replace(known, source, settings)
+    }
+
+    /// A keeper of `source` by these settings in place of `known`: the copy stays, and is judged by
+    /// them from now on.
+    private func replace(
+        _ known: SourceKeeper?, _ source: RemoteSource, _ settings: SourceSettings
+    ) throws(GatewayError) -> SourceKeeper {
+        let isRunning = state.withLock { $0.announce != nil }
         known?.stop()
+        let keeper = try SourceKeeper(source.withoutPlace, settings, log: log)
         // A running gateway waits for what it has no copy of; its thread looks after the others.
         let isWaitedFor = isRunning || purpose == .explanation ? !keeper.isUsable : true
         if isWaitedFor { _ = keeper.poll(within: isRunning ? Self.patience : nil) }
@@ -107,8 +114,20 @@ final class SourceKeepers: Sendable {
         return keeper
     }
 
-    /// Keeps the sources of `settings` alone from now on.
+    /// Keeps the sources of `settings` alone, and by their rules, from now on.
     func settle(_ settings: GatewaySettings) {
+        for source in settings.remoteSources {
+            let known = keepers.first { $0.source.path == source.path }
+            guard let known, !known.keeps(source, settings.sources) else { continue }
+            let wasSuspended = known.isSuspended
+            do throws(GatewayError) {
+                let keeper = try replace(known, source, settings.sources)
+                guard keeper.isSuspended != wasSuspended else { continue }
+                state.withLock { $0.announce }?()
+            } catch {
+                log.say(.error, "\(source.owner): \(source.text): \(error)")
+            }
+        }
         let wanted = Set(settings.remoteSources.map(\.path))
         let gone = state.withLock { state in
             let gone = state.keepers.filter { !wanted.contains($0.source.path) }
