@@ -107,4 +107,24 @@ struct TrustIsFetchedPastMistakes {
         #expect(try admits(test, other))
         #expect(test.log.contains("s3://trust/one.pem goes on as it was before"))
     }
+
+    @Test("a copy that somebody cleared away is fetched again") func cleared() throws {
+        let store = try ObjectStore()
+        let test = try start(.epoll, store)
+        let names = try FileManager.default.contentsOfDirectory(atPath: store.state)
+        try FileManager.default.removeItem(atPath: store.state)
+        for _ in 0..<200 where !FileManager.default.fileExists(atPath: store.state) {
+            usleep(50_000)
+        }
+        for _ in 0..<200 {
+            let found = (try? FileManager.default.contentsOfDirectory(atPath: store.state)) ?? []
+            if found.sorted() == names.sorted() { break }
+            usleep(50_000)
+        }
+        try store.behave("cut")
+        let again = try ReloadedGateway(
+            .epoll, store.trust, environment: ObjectStore.environment)
+        #expect(try again.gateway.curl("/").text.contains("CN=client1"))
+        #expect(try test.gateway.curl("/").text.contains("CN=client1"))
+    }
 }

@@ -67,6 +67,11 @@ struct Mirror: Sendable {
         return (bytes, State(digest: present, checked: earlier))
     }
 
+    /// Whether the copy, and what is known of it, are where they were put.
+    var isThere: Bool {
+        unsafe access(path, R_OK) == 0 && access(path + ".state", R_OK) == 0
+    }
+
     private func read(_ path: String, _ limit: Int) throws(Unusable) -> [UInt8] {
         do throws(FileBytes.Unreadable) {
             return try FileBytes.read(path, limit: limit)

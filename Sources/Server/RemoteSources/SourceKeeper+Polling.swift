@@ -64,14 +64,17 @@ extension SourceKeeper {
 
     private func ask(within limit: Nanoseconds?) throws(SourceProblem) -> Bool {
         let held = state.withLock { $0.held }
-        if source.address.isPinned, held != nil { return false }
+        // What somebody has cleared away is fetched again.
+        let isThere = held != nil && mirror.isThere
+        if source.address.isPinned, isThere { return false }
         do throws(Mirror.Unusable) { try Mirror.prepare(settings.stateDirectory) } catch {
             throw SourceProblem(reason: error.reason)
         }
         let asking = SourceRequest(
             address: source.address, settings: settings, limit: contents.limit)
         var request = asking.request(
-            after: held, credentials: try credentials(), at: Clock.now().wallSeconds)
+            after: isThere ? held : nil, credentials: try credentials(), at: Clock.now().wallSeconds
+        )
         if let limit { request.timeout = min(limit, request.timeout) }
         let answer: FetchAnswer
         do throws(FetchError) { answer = try fetcher.fetch(request) } catch {
@@ -83,7 +86,7 @@ extension SourceKeeper {
         }
         switch try asking.outcome(of: answer) {
         case .unchanged:
-            guard let held else {
+            guard let held, isThere else {
                 throw SourceProblem(reason: "the answer is 304, and nothing was asked for that")
             }
             try confirm(held, isSame: true)
@@ -93,8 +96,9 @@ extension SourceKeeper {
                 digest: Mirror.digest(bytes), tag: tag, modified: modified, version: version,
                 checked: Clock.now().wallSeconds)
             guard next.digest != held?.digest else {
-                try confirm(next, isSame: next.tag == held?.tag)
-                return false
+                let isSame = isThere && next.tag == held?.tag
+                try confirm(next, isSame: isSame, again: isThere ? nil : bytes)
+                return !isThere
             }
             try take(bytes, next, after: held)
             return true
@@ -132,8 +136,11 @@ extension SourceKeeper {
         }
     }
 
-    /// The source says that what is kept is still what counts.
-    private func confirm(_ said: Mirror.State, isSame: Bool) throws(SourceProblem) {
+    /// The source says that what is kept is still what counts. `bytes` is that, where it has to be
+    /// put on disk again.
+    private func confirm(
+        _ said: Mirror.State, isSame: Bool, again bytes: [UInt8]? = nil
+    ) throws(SourceProblem) {
         let now = Clock.now()
         var said = said
         said.checked = now.wallSeconds
@@ -144,14 +151,16 @@ extension SourceKeeper {
                 Self.notedInterval,
                 state.freshness.map { Int64(clamping: $0.maxStale.count / 20_000_000_000) }
                     ?? Self.notedInterval)
-            let isNoted = isSame && (0..<max(span, 1)).contains(now.wallSeconds - state.noted)
-            if !isNoted { state.noted = now.wallSeconds }
-            return isNoted
+            return isSame && (0..<max(span, 1)).contains(now.wallSeconds - state.noted)
         }
         guard !isNoted else { return }
-        do throws(Mirror.Unusable) { try mirror.confirm(said) } catch {
+        do throws(Mirror.Unusable) {
+            if let bytes { try mirror.store(bytes, said, previous: nil) }
+            if bytes == nil { try mirror.confirm(said) }
+        } catch {
             throw SourceProblem(reason: error.reason)
         }
+        state.withLock { $0.noted = now.wallSeconds }
     }
 
     /// Judges `bytes`, and keeps them if they are good.
