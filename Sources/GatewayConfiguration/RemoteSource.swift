@@ -31,8 +31,10 @@ public struct RemoteSource: Sendable, Hashable {
 
     /// Whose it is: `trustStores.clients`.
     public var owner: String
-    /// The address as it was written.
+    /// The address as it was written: there may be a secret in it.
     public var text: String
+    /// The same for logs and metrics.
+    public var shown: String { SourceAddress.shown(text) }
     /// The address.
     public var address: SourceAddress
     /// Path of the mirror.
@@ -87,6 +89,6 @@ public struct SourceSettings: Sendable, Hashable {
 extension GatewaySettings {
     /// The same text with the addresses of sources in place of their mirrors' paths.
     public func naming(_ text: String) -> String {
-        remoteSources.reduce(text) { $0.replacing($1.path, with: $1.text) }
+        remoteSources.reduce(text) { $0.replacing($1.path, with: $1.shown) }
     }
 }

@@ -43,7 +43,9 @@ extension SettingsBuilder {
             let host = trimmed.split(separator: "/").dropFirst().first,
             trimmed.split(separator: "/").count == 2, !trimmed.contains("?")
         else {
-            reader.fail(key, "'\(text)' is not https://HOST:PORT, or http:// on loopback")
+            reader.fail(
+                key,
+                "'\(SourceAddress.shown(text))' is not https://HOST:PORT, or http:// on loopback")
             return ""
         }
         let isLoopback =
@@ -63,25 +65,26 @@ extension SettingsBuilder {
         _ text: String, _ key: String, owner: String, _ use: RemoteSource.Use
     ) -> String {
         guard SourceAddress.isAddress(text) else { return reader.named(text, by: key) }
+        let shown = SourceAddress.shown(text)
         let mayBePlain = if case .revocation = use { true } else { false }
         let address: SourceAddress
         do throws(SourceAddress.Mistake) {
             address = try SourceAddress(text, mayBePlain: mayBePlain)
         } catch {
-            reader.fail(key, "'\(text)': \(error.reason)")
+            reader.fail(key, "'\(shown)': \(error.reason)")
             return ""
         }
         guard !settings.sources.stateDirectory.isEmpty else {
             reader.fail(
                 key,
-                "'\(text)' needs sources.stateDirectory, where its last good copy is kept for the "
+                "'\(shown)' needs sources.stateDirectory, where its last good copy is kept for the "
                     + "next start (or systemd's StateDirectory=)")
             return ""
         }
         if case .object = address, settings.sources.endpoint == nil,
             settings.sources.region.isEmpty
         {
-            reader.fail(key, "'\(text)' needs sources.s3.region, or AWS_REGION")
+            reader.fail(key, "'\(shown)' needs sources.s3.region, or AWS_REGION")
             return ""
         }
         // Whose it is counts too: two stores may want different things of one address.

@@ -1,3 +1,5 @@
+import Core
+import Crypto
 import HTTP
 
 /// Where a file is that is fetched: an object in S3, or an address of the web.
@@ -50,6 +52,9 @@ public enum SourceAddress: Sendable, Hashable {
             throw Mistake(reason: "there is no key: s3://BUCKET/KEY")
         }
         let bucket = text[..<slash]
+        guard !bucket.contains("@") else {
+            throw Mistake(reason: "names and passwords are not sent")
+        }
         // As AWS names buckets, and the older names with capitals and `_`.
         guard (3...255).contains(bucket.utf8.count),
             bucket.utf8.allSatisfy({ $0.isUnreserved && $0 != UInt8(ascii: "~") })
@@ -85,8 +90,27 @@ public enum SourceAddress: Sendable, Hashable {
         return .web(text)
     }
 
-    /// Whether what is there can never be another.
+    /// An address for people, good or bad: who signs in, and what a query has, which may be
+    /// secrets, are left out, queries so that they can be told apart.
+    static func shown(_ text: String) -> String {
+        guard let scheme = text.firstRange(of: "://") else { return text }
+        let rest = text[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        let person = host.count < authority.count ? "…@" : ""
+        var path = String(rest.dropFirst(authority.count))
+        if !text.hasPrefix("s3://"), let mark = path.firstIndex(of: "?") {
+            let digest = SHA256.hash(Array(path[mark...].utf8)).prefix(4)
+            path =
+                path[...mark] + "sha256:"
+                + String(decoding: Hex.lower(Array(digest)), as: UTF8.self)
+        }
+        return text[..<scheme.upperBound] + person + host + path
+    }
+
+    /// Whether what is there can never be another. The version called `null`, of buckets that keep
+    /// no versions, is replaced by every upload.
     public var isPinned: Bool {
-        if case .object(_, _, .some) = self { true } else { false }
+        if case .object(_, _, .some(let version)) = self { version != "null" } else { false }
     }
 }

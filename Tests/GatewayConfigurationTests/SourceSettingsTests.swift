@@ -120,7 +120,6 @@ import Testing
             ("s3://bucket/k/", "'k/' is no key of an object"),
             ("s3://bucket/k?versionId=", "'' is no version of an object"),
             ("https:///x", "there is no host"),
-            ("https://u:p@h/x", "names and passwords are not sent"),
             ("https://h/x#y", "a fragment is not sent"),
             ("https://h/a b", "blanks and others but ASCII have to be percent-encoded"),
             (
@@ -134,6 +133,34 @@ import Testing
     func addresses(address: String, reason: String) {
         let place = "a.yaml:11:19: error: trustStores.clients.file: "
         #expect(mistakes(text("file: '\(address)'")) == [place + "'\(address)': \(reason)"])
+    }
+
+    @Test("what may be a secret in an address stands in no text") func secrets() throws {
+        let place = "a.yaml:11:19: error: trustStores.clients.file: "
+        for (address, shown) in [
+            ("https://u:p@x@h/x", "https://…@h/x"), ("s3://key:secret@bucket/k", "s3://…@bucket/k"),
+        ] {
+            #expect(
+                mistakes(text("file: '\(address)'"))
+                    == [place + "'\(shown)': names and passwords are not sent"])
+        }
+        let settings = try load(
+            text("file: 'https://h/p?sig=secret', sources: ['https://h/p?sig=other']"))
+        let sources = settings.remoteSources
+        #expect(sources.map(\.address) == sources.map { .web($0.text) })
+        let shown = sources.map(\.shown)
+        #expect(shown[0].hasPrefix("https://h/p?sha256:") && shown[0].utf8.count == 27)
+        #expect(Set(shown).count == 2, "metrics tell them apart")
+        #expect(settings.naming("\(sources[0].path): bad") == "\(shown[0]): bad")
+    }
+
+    @Test("the version null is replaced by every upload, so it is asked for again") func null()
+        throws
+    {
+        let settings = try load(text("file: 's3://bucket/k?versionId=null'"))
+        let source = settings.remoteSources[0]
+        #expect(source.address == .object(bucket: "bucket", key: "k", version: "null"))
+        #expect(!source.address.isPinned)
     }
 
     @Test("what a source needs beside its address is said at the key that names it") func needs() {

@@ -25,7 +25,7 @@ struct SourceContents {
         case .trust(let policy):
             do throws(TLSConfigurationError) {
                 return try TrustBundle(
-                    bytes, named: source.text, rules: policy.rules, at: wallSeconds
+                    bytes, named: source.shown, rules: policy.rules, at: wallSeconds
                 ).certificates
             } catch {
                 throw SourceProblem(reason: error.reason)

@@ -73,7 +73,7 @@ final class SourceKeeper: Sendable {
         self.log = log
         bell = try Bell()
         do throws(FetchError) { fetcher = try Fetcher() } catch {
-            throw GatewayError("\(source.text): \(error)")
+            throw GatewayError("\(source.shown): \(error)")
         }
         contents = SourceContents(source: source)
         mirror = Mirror(path: source.path, source: source.text, limit: contents.limit)
@@ -86,7 +86,7 @@ final class SourceKeeper: Sendable {
     }
 
     func say(_ level: Logger.Level, _ text: String) {
-        log.say(level, "\(source.owner): \(source.text): \(text)")
+        log.say(level, "\(source.owner): \(source.shown): \(text)")
     }
 
     /// Takes what is on disk, if it is good.
@@ -137,7 +137,7 @@ final class SourceKeeper: Sendable {
     var reading: SourceReading {
         let now = Clock.now()
         return state.withLock { state in
-            SourceReading(owner: source.owner, source: source.text) { metric in
+            SourceReading(owner: source.owner, source: source.shown) { metric in
                 switch metric {
                 case .lastSuccess:
                     UInt64(clamping: state.confirmation?.wallSeconds ?? 0)

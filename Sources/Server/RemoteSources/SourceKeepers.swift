@@ -63,7 +63,7 @@ final class SourceKeepers: Sendable {
                 missing.append(
                     Diagnostic(
                         origin: source.origin, path: source.key,
-                        message: "\(source.text): \(reason)"))
+                        message: "\(source.shown): \(reason)"))
             }
             do throws(GatewayError) {
                 let keeper = try keeper(of: source, settings.sources)
@@ -125,7 +125,7 @@ final class SourceKeepers: Sendable {
                 guard keeper.isSuspended != wasSuspended else { continue }
                 state.withLock { $0.announce }?()
             } catch {
-                log.say(.error, "\(source.owner): \(source.text): \(error)")
+                log.say(.error, "\(source.owner): \(source.shown): \(error)")
             }
         }
         let wanted = Set(settings.remoteSources.map(\.path))
