@@ -108,6 +108,17 @@ struct TrustIsFetchedPastMistakes {
         #expect(test.log.contains("s3://trust/one.pem goes on as it was before"))
     }
 
+    @Test("a source that hangs holds up no start that has a copy") func hangingStart() throws {
+        let store = try ObjectStore()
+        _ = try start(.epoll, store)
+        try store.behave("hang")
+        let began = Date()
+        let again = try ReloadedGateway(
+            .epoll, store.trust + ["sources.timeout=60s"], environment: ObjectStore.environment)
+        #expect(Date().timeIntervalSince(began) < 10)
+        #expect(try again.gateway.curl("/").text.contains("CN=client1"))
+    }
+
     @Test("a copy that somebody cleared away is fetched again") func cleared() throws {
         let store = try ObjectStore()
         let test = try start(.epoll, store)

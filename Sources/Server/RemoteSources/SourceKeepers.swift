@@ -31,6 +31,8 @@ final class SourceKeepers: Sendable {
 
     /// How long a reload waits for a source that is new.
     private static let patience = Nanoseconds.seconds(10)
+    /// How long a start, or a check, waits for a source of which it has a copy.
+    private static let copyPatience = Nanoseconds.seconds(3)
 
     /// Keepers of nothing. Readies what fetches, so before there are other threads.
     init(_ purpose: Purpose = .serving, log: SourceLog) {
@@ -98,7 +100,10 @@ final class SourceKeepers: Sendable {
         let keeper = try SourceKeeper(source.withoutPlace, settings, log: log)
         // A running gateway waits for what it has no copy of; its thread looks after the others.
         let isWaitedFor = isRunning || purpose == .explanation ? !keeper.isUsable : true
-        if isWaitedFor { _ = keeper.poll(within: isRunning ? Self.patience : nil) }
+        if isWaitedFor {
+            _ = keeper.poll(
+                within: isRunning ? Self.patience : keeper.isUsable ? Self.copyPatience : nil)
+        }
         _ = keeper.judge()
         let announce = state.withLock { state in
             state.keepers.removeAll { $0 === known }
