@@ -52,6 +52,10 @@ import Testing
         #expect(
             "\(AWSCredentialSource.container(endpoint))"
                 == "the container's credentials at http://169.254.170.2")
+        let bare = try AWSContainerEndpoint(environment: [
+            Self.variable + "FULL_URI": "https://example.com?hidden"
+        ])
+        #expect(bare?.description == "https://example.com")
         var dumped = "\(endpoint)" + String(reflecting: AWSCredentialSource.container(endpoint))
         dump(AWSCredentialSource.container(endpoint), to: &dumped)
         #expect(!dumped.contains("hidden") && !dumped.contains("Bearer"), "\(dumped)")

@@ -46,7 +46,8 @@ public struct AWSContainerEndpoint: Equatable, Sendable, CustomStringConvertible
 
     /// Scheme and host.
     public var description: String {
-        url.split(separator: "/", omittingEmptySubsequences: false).prefix(3)
+        url.prefix { !"?#".contains($0) }
+            .split(separator: "/", omittingEmptySubsequences: false).prefix(3)
             .joined(separator: "/")
     }
 
