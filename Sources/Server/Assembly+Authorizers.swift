@@ -49,7 +49,7 @@ extension Assembly {
                 var store = withContents(store)
                 // Who is denied by a store is so the longer (S20).
                 if rule.rule.effect == .deny { store.suspended = [] }
-                anchors.formUnion(try store.fingerprints(at: Clock.now().wallSeconds))
+                anchors.formUnion(try store.fingerprints(at: judgedAt))
             } catch {
                 throw GatewayError(
                     "rule '\(rule.rule.name)' of authorizer '\(authorizer.name)': \(error)")

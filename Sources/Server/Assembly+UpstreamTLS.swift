@@ -14,7 +14,7 @@ extension Assembly {
         do throws(TLSConfigurationError) {
             return try UpstreamSecurity(
                 options(tls), sni: tls.sni, hosts: members.hosts, digest: digest(tls, of: upstream),
-                at: Clock.now().wallSeconds)
+                at: judgedAt)
         } catch {
             throw GatewayError("upstream '\(upstream.name)': \(error)")
         }

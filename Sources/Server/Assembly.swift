@@ -20,6 +20,12 @@ struct Assembly {
     /// Names of the upstreams by place.
     let upstreamNames: [String]
     let slots: UpstreamSlots
+    /// When its trust stores are judged, seconds since 1970; nil for now. What is served by stays
+    /// good enough to serve by: an authority that expires ends by itself.
+    private let time: Int64?
+
+    /// When its trust stores are judged, seconds since 1970.
+    var judgedAt: Int64 { time ?? Clock.now().wallSeconds }
 
     /// The assembly that a gateway starts with.
     init(start settings: GatewaySettings, files: FileContents) {
@@ -32,8 +38,12 @@ struct Assembly {
             settings: settings, files: files, places: places, slots: slots)
     }
 
-    /// An assembly whose upstreams have `places` among `slots`.
-    init(settings: GatewaySettings, files: FileContents, places: [Int], slots: UpstreamSlots) {
+    /// An assembly whose upstreams have `places` among `slots`, with trust stores as at `time`.
+    init(
+        settings: GatewaySettings, files: FileContents, places: [Int], slots: UpstreamSlots,
+        time: Int64? = nil
+    ) {
+        self.time = time
         self.settings = settings
         self.files = files
         self.places = places
@@ -90,7 +100,7 @@ struct Assembly {
         do throws(TLSConfigurationError) {
             context = try ServerTLSContext(
                 tlsOptions(listener), libraries: tls.libraries, sessions: tls.sessions,
-                at: Clock.now().wallSeconds)
+                at: judgedAt)
         } catch {
             throw GatewayError("listener '\(listener.name)': \(error)")
         }

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Testing
 
@@ -106,6 +107,36 @@ struct TrustIsFetchedPastMistakes {
         try store.put("trust/ca.pem", files: [certificates + "/ca.pem", other + "/ca.pem"])
         #expect(try admits(test, other))
         #expect(test.log.contains("s3://trust/one.pem goes on as it was before"))
+    }
+
+    @Test("S20 an update counts while all anchors of another store have expired")
+    func expired() throws {
+        let other = try ReloadedGateway.otherCertificates()
+        defer { try? FileManager.default.removeItem(atPath: other) }
+        let store = try ObjectStore()
+        let end = Int64(Date().timeIntervalSince1970) + 5
+        let short = try CertificateAuthority.root(
+            .authority("Short", notBefore: end - 60, notAfter: end), key: CertificateKey(.p256))
+        try short.pem.write(toFile: other + "/short.pem", atomically: true, encoding: .utf8)
+        let test = try start(
+            .epoll, store,
+            [
+                "trustStores.partners.file=\(other)/short.pem",
+                "virtualHosts.main.routes.all.authorize=decide",
+            ],
+            extra: { _ in
+                """
+                authorizers:
+                  decide:
+                    rules:
+                      no: {effect: deny, trustStore: [partners]}
+                      yes: {effect: allow, trustStore: [clients]}
+                """
+            })
+        while Date().timeIntervalSince1970 < Double(end + 1) { usleep(100_000) }
+        try store.put(
+            "trust/ca.pem", files: [Self.certificates + "/ca.pem", other + "/ca.pem"])
+        #expect(try admits(test, other))
     }
 
     @Test("a source that hangs holds up no start that has a copy") func hangingStart() throws {

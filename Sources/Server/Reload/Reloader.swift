@@ -38,6 +38,9 @@ struct Reloader: Sendable {
     /// What that was made of, keys among it, where trust is fetched: it is published again with
     /// other trust, whatever has become of the files. Nothing elsewhere.
     private var files = FileContents()
+    /// When its trust stores were judged, seconds since 1970: what has expired since then is no
+    /// reason to take no news of others.
+    private var judged = Clock.now().wallSeconds
     private var revocation: LoadedRevocation
     /// Of what the last attempt read of revocation, good or bad.
     private var revocationFingerprint: [UInt8]
@@ -166,7 +169,7 @@ struct Reloader: Sendable {
         func problem(_ files: FileContents) -> GatewayError? {
             let trial = Assembly(
                 settings: assembly.settings, files: files, places: assembly.places,
-                slots: assembly.slots)
+                slots: assembly.slots, time: judged)
             do throws(GatewayError) { try trial.check(keeping: revocation) } catch { return error }
             return nil
         }
@@ -264,7 +267,9 @@ struct Reloader: Sendable {
                 "more than \(UpstreamSlots.spare) external authorizers have been added since the "
                     + "start: restart to go on")
         }
-        let next = Assembly(settings: settings, files: files, places: places, slots: slots)
+        let time = trigger == nil ? judged : Clock.now().wallSeconds
+        let next = Assembly(
+            settings: settings, files: files, places: places, slots: slots, time: time)
         let revocation =
             trigger == nil
             ? try next.check(keeping: revocation)
@@ -281,6 +286,7 @@ struct Reloader: Sendable {
         if settings.needsAWSCredentials { credentials.begin() }
         generation += 1
         assembly = next.withoutFiles
+        judged = time
         keep(files)
         sourceFingerprint = Self.sourceFingerprint(settings, files)
         sources.settle(settings)
