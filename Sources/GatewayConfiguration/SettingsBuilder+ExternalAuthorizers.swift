@@ -121,10 +121,10 @@ extension SettingsBuilder {
 
     /// What the gateway says by itself is no authorizer's to say (S28).
     mutating func checkAuthorizerFields() {
-        let identity = settings.identityNames.map { $0.lowercased() }
+        let identity = settings.identityNames.map(Self.folded)
         for authorizer in settings.authorizers {
             for name in authorizer.external?.ownedNames ?? [] {
-                let folded = name.lowercased()
+                let folded = Self.folded(name)
                 guard
                     identity.contains(folded) || folded.hasPrefix("x-forwarded-")
                         || ["forwarded", "x-real-ip", "x-request-id", "via"].contains(folded)
@@ -136,6 +136,12 @@ extension SettingsBuilder {
                     "'\(name)' is set by the gateway itself")
             }
         }
+    }
+
+    /// What back ends may take a field's name for: in lower case, with `-` for what is neither a
+    /// letter nor a digit.
+    private static func folded(_ name: String) -> String {
+        String(name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })
     }
 
     private mutating func statuses(_ path: String) -> [UInt16] {

@@ -205,6 +205,10 @@ struct ExternalAuthorizerSettingsTests {
             "'header: Authorization' is not one of method, host"
         ),
         ("type: http, upstream: backend, cacheKey: ['header:X-*']", "'header:X-*' is not one of"),
+        (
+            "type: http, upstream: backend, responseHeaders: [X_Forwarded.For]",
+            "responseHeaders: 'X_Forwarded.For' is set by the gateway itself"
+        ),
         ("type: http, upstream: backend, passedStatuses: [200]", "'200' is not a status from 300"),
         ("type: http, upstream: backend, cacheLifetime: 2h", "cacheLifetime: is longer than 1h"),
         (
