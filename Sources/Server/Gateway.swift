@@ -41,6 +41,9 @@ public final class Gateway {
 
     /// Reads the configuration, and checks what can be checked before a socket is opened.
     public init(source: ConfigurationSource, logger start: Logger) throws(GatewayError) {
+        // A reload that is asked for while a source is waited for comes after the start. SIGTERM
+        // and SIGINT still end what has not begun to serve.
+        Self.block([SIGHUP])
         sources = SourceKeepers(log: SourceLog(start))
         let attempt = Attempt(source, sources)
         let settings = try attempt.settings.get()
@@ -117,7 +120,7 @@ public final class Gateway {
     ///
     /// - Returns: each listener's name and the address it is bound to.
     public func start() throws(GatewayError) -> [(name: String, address: String)] {
-        Self.blockSignals()
+        Self.block([SIGTERM, SIGINT, SIGHUP])
         raiseLimits()
         let backend = try chooseBackend()
         let revocation = try assembly.check()
@@ -259,11 +262,11 @@ public final class Gateway {
 
     // MARK: Run
 
-    private static func blockSignals() {
+    private static func block(_ wanted: [Int32]) {
         signal(SIGPIPE, SIG_IGN)
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
-        for signal in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&signals, signal) }
+        for signal in wanted { unsafe sigaddset(&signals, signal) }
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 

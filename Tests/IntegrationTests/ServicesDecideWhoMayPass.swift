@@ -115,7 +115,9 @@ import Testing
     private static func lines(_ count: Int, of log: String) throws -> [Substring] {
         for _ in 0..<250 {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-            let lines = text.split(separator: "\n")
+            // The last line may be half written.
+            let whole = text[..<(text.lastIndex(of: "\n") ?? text.startIndex)]
+            let lines = whole.split(separator: "\n")
             if lines.count >= count { return lines }
             usleep(20_000)
         }

@@ -153,8 +153,8 @@ struct Reloader: Sendable {
             publishMetrics()
             return true
         } catch {
-            metrics.increment(.configurationReloadFailures)
             say(error)
+            metrics.increment(.configurationReloadFailures)
             return false
         }
     }
@@ -181,10 +181,10 @@ struct Reloader: Sendable {
             var one = mirrors.only([path])
             one.suspended = mirrors.suspended
             if let error = problem(taken.with(one)) {
-                metrics.increment(.configurationReloadFailures)
                 say(error)
                 logger.error(
                     "sources: \(assembly.settings.naming(path)) goes on as it was before")
+                metrics.increment(.configurationReloadFailures)
             } else {
                 taken = taken.with(one)
             }
@@ -224,12 +224,13 @@ struct Reloader: Sendable {
             publishMetrics()
             return true
         } catch {
-            metrics.increment(.configurationReloadFailures)
-            metrics.set(.configurationLastReloadSuccessful, 0)
             for line in error.lines {
                 logger.error("reload failed: \(assembly.settings.naming(line))")
             }
             logger.error("nothing has changed: generation \(generation) goes on")
+            // Whoever is alarmed by these finds the reason in the log.
+            metrics.increment(.configurationReloadFailures)
+            metrics.set(.configurationLastReloadSuccessful, 0)
             fingerprint = whole
             isRefused = true
             return false
@@ -308,10 +309,10 @@ struct Reloader: Sendable {
         do throws(TLSConfigurationError) {
             take(try LoadedRevocation(options, after: revocation, isForced: true))
         } catch {
-            metrics.increment(.configurationReloadFailures)
-            metrics.set(.revocationProblems, 1)
             logger.error("revocation: \(assembly.settings.naming("\(error)"))")
             logger.error("what is revoked has not changed")
+            metrics.increment(.configurationReloadFailures)
+            metrics.set(.revocationProblems, 1)
             return
         }
         let receipt = Snapshot.Receipt()
