@@ -144,16 +144,41 @@ struct TrustIsFetchedPastMistakes {
         _ = try start(.epoll, store)
         try store.behave("hang")
         let began = Date()
-        // A reload that is asked for meanwhile does not end what has not begun.
-        let impatient = Process()
-        impatient.executableURL = URL(fileURLWithPath: "/bin/sh")
-        impatient.arguments = ["-c", "sleep 1; pkill -HUP -f 'run .*\(store.state)'"]
-        try impatient.run()
-        defer { impatient.waitUntilExit() }
         let again = try ReloadedGateway(
             .epoll, store.trust + ["sources.timeout=60s"], environment: ObjectStore.environment)
         #expect(Date().timeIntervalSince(began) < 10)
         #expect(try again.gateway.curl("/").text.contains("CN=client1"))
+    }
+
+    @Test("a reload that is asked for while a start waits for a source comes after it")
+    func impatientReload() throws {
+        let store = try ObjectStore()
+        let test = try start(.epoll, store)
+        try store.behave("hang")
+        let ready = test.gateway.folder + "/ready-again"
+        // A test run's children have SIGHUP blocked, which an operator's have not.
+        let script = """
+            import os, signal, subprocess, sys, time
+            ready, command = sys.argv[1], sys.argv[2:]
+            def allow(): signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            gateway = subprocess.Popen(command, preexec_fn=allow)
+            time.sleep(1)
+            print(os.path.exists(ready))
+            gateway.send_signal(signal.SIGHUP)
+            for _ in range(400):
+                if os.path.exists(ready) or gateway.poll() is not None: break
+                time.sleep(0.05)
+            print(os.path.exists(ready), gateway.poll())
+            gateway.terminate()
+            print(gateway.wait(20))
+            """
+        let command =
+            ["env"] + ObjectStore.environment.map { "\($0.key)=\($0.value)" }
+            + ["python3", "-c", script, ready, GatewayUnderTest.binary, "run", "--config"]
+            + [test.gateway.folder + "/postern.yaml", "--workers", "1", "--ready-file", ready]
+            + (store.trust + ["sources.timeout=60s"]).flatMap { ["--set", $0] }
+        let answer = try GatewayUnderTest.shell(command).text
+        #expect(answer.hasPrefix("False\n") && answer.contains("True None\n"), "\(answer)")
     }
 
     @Test("a copy that somebody cleared away is fetched again") func cleared() throws {
