@@ -10,6 +10,21 @@ public enum Hex {
         digits(bytes, "A")
     }
 
+    /// The bytes that pairs of digits spell, with a colon between all of them or none; nil when
+    /// they spell nothing.
+    public static func bytes(_ text: [UInt8]) -> [UInt8]? {
+        let colon = UInt8(ascii: ":")
+        var digits = text
+        if text.contains(colon) {
+            let pairs = text.split(separator: colon, omittingEmptySubsequences: false)
+            guard pairs.allSatisfy({ $0.count == 2 }) else { return nil }
+            digits = Array(pairs.joined())
+        }
+        let values = digits.compactMap(value)
+        guard values.count == digits.count, values.count.isMultiple(of: 2) else { return nil }
+        return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
+    }
+
     /// The value of a digit; nil when it is none.
     public static func value(_ digit: UInt8) -> UInt8? {
         switch digit {

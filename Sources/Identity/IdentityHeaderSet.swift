@@ -50,13 +50,8 @@ public struct ClientCertForwarding: Hashable, Sendable {
         public init?(_ text: String) {
             if text.hasPrefix("sha256:") {
                 let digits = Array(text.utf8.dropFirst(7))
-                guard digits.count == 64, digits.allSatisfy({ Hex.value($0) != nil }) else {
-                    return nil
-                }
-                self = .fingerprint(
-                    stride(from: 0, to: 64, by: 2).map { index in
-                        (Hex.value(digits[index]) ?? 0) << 4 | (Hex.value(digits[index + 1]) ?? 0)
-                    })
+                guard digits.count == 64, let bytes = Hex.bytes(digits) else { return nil }
+                self = .fingerprint(bytes)
             } else {
                 guard SPIFFEIdentity.isValid(text) else { return nil }
                 self = .spiffe(text)

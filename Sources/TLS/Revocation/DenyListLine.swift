@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Core
 
 /// Parses one line of a deny list.
 struct DenyListLine {
@@ -86,7 +87,7 @@ struct DenyListLine {
         let allowed =
             "write the 32 bytes as " + (mayBeBase64 ? "base64 or as " : "")
             + Self.hexadecimal
-        guard let bytes = try Self.bytes(token, allowed), let digest = Fingerprint(bytes) else {
+        guard let bytes = Hex.bytes(Array(token)), let digest = Fingerprint(bytes) else {
             throw mistake("this is no SHA-256 digest", allowed, at: start)
         }
         return digest
@@ -101,44 +102,9 @@ struct DenyListLine {
         // A number may have an odd count of digits.
         let padded = token.contains(UInt8(ascii: ":")) || token.count % 2 == 0
         guard !token.isEmpty,
-            let bytes = try Self.bytes(padded ? token : [UInt8(ascii: "0")] + token, allowed)
+            let bytes = Hex.bytes((padded ? [] : [UInt8(ascii: "0")]) + token)
         else { throw mistake("this is no serial number", allowed, at: start) }
         return SerialNumber(bytes)
-    }
-
-    /// The bytes that `token` spells; nil when it does not.
-    private static func bytes(
-        _ token: ArraySlice<UInt8>, _ allowed: String
-    ) throws(Mistake) -> [UInt8]? {
-        let hasColons = token.contains(UInt8(ascii: ":"))
-        let digits =
-            hasColons
-            ? token.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            : [token]
-        guard !hasColons || digits.allSatisfy({ $0.count == 2 }) else { return nil }
-        let joined = digits.joined()
-        guard joined.count % 2 == 0 else { return nil }
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for digit in joined {
-            guard let value = value(of: digit) else { return nil }
-            if let first = high {
-                bytes.append(first << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
-        }
-        return bytes
-    }
-
-    static func value(of digit: UInt8) -> UInt8? {
-        switch digit {
-        case 0x30...0x39: digit - 0x30
-        case 0x41...0x46: digit - 0x41 + 10
-        case 0x61...0x66: digit - 0x61 + 10
-        default: nil
-        }
     }
 
     /// 44 characters of base64 are 32 bytes and a `=` (RFC 4648 §4).

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Core
 
 /// Parses a distinguished name as people write it (RFC 4514): `CN=Issuing CA,O=Acme\, Inc.,C=DE`.
 ///
@@ -98,15 +99,15 @@ struct DistinguishedNameText {
             position += 2
             return first
         }
-        guard let second = rest.dropFirst().first, let high = DenyListLine.value(of: first),
-            let low = DenyListLine.value(of: second)
+        guard let second = rest.dropFirst().first, let high = Hex.value(first),
+            let low = Hex.value(second)
         else { throw mistake("this is no \\HH escape", "put two hexadecimal digits behind it") }
         position += 3
         return high << 4 | low
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        DenyListLine.value(of: byte) != nil
+        Hex.value(byte) != nil
     }
 
     /// The content of the OID that `type` names. RFC 4514 ignores case, OpenSSL does not.

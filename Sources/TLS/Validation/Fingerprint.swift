@@ -30,16 +30,8 @@ public struct Fingerprint: Hashable, Sendable {
     /// The digest that `hexadecimal` writes, with or without colons between the bytes; nil when it
     /// is none.
     public init?(hexadecimal text: String) {
-        var digits = Array(text.utf8)
-        if digits.contains(UInt8(ascii: ":")) {
-            let groups = digits.split(
-                separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            guard groups.allSatisfy({ $0.count == 2 }) else { return nil }
-            digits = Array(groups.joined())
-        }
-        let values = digits.compactMap(Hex.value)
-        guard digits.count == 64, values.count == 64 else { return nil }
-        self.init(stride(from: 0, to: 64, by: 2).map { values[$0] << 4 | values[$0 + 1] })
+        guard let bytes = Hex.bytes(Array(text.utf8)) else { return nil }
+        self.init(bytes)
     }
 
     /// The digest that `bytes` are; nil unless there are 32.
